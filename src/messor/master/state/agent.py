@@ -1,0 +1,86 @@
+"""One agent as the master knows it."""
+
+from __future__ import annotations
+
+from messor.master.state.framework import ExecutorRecord
+from messor.master.state.lifecycles import AgentState, changed_agent_state
+from messor.master.state.offer import OfferRecord
+from messor.master.state.task import TaskRecord
+from messor.model.resources import Resources
+from messor.protos import v0
+from messor.runtime.host import Timer
+from messor.wire.upid import Upid
+
+
+class AgentRecord:
+    """A registered agent: one lifecycle state, and facts beside it."""
+
+    def __init__(self, info: v0.SlaveInfo, pid: Upid, version: str, total: Resources) -> None:
+        """info carries the agent id; total includes checkpointed (dynamic) resources."""
+        self.id = info.id.value
+        self.info = info
+        self.pid = pid
+        self.version = version
+        self.total = total
+        self.checkpointed = Resources()
+        self.state = AgentState.JOINING
+        self.is_connected = True
+        """Whether the link to it holds."""
+        self.is_deactivated = False
+        """Whether an operator took it out of the offers."""
+        self.capabilities: frozenset[int] = frozenset()
+        """SlaveInfo.Capability.Type numbers."""
+        self.resource_version: bytes | None = None
+        self.registered_at = 0.0
+        self.reregistered_at: float | None = None
+        self.tasks: dict[str, dict[str, TaskRecord]] = {}
+        """By framework id, then task id."""
+        self.killed_tasks: dict[str, set[str]] = {}
+        """By framework id: kills to enforce when it comes back (S27)."""
+        self.executors: dict[str, dict[str, ExecutorRecord]] = {}
+        """By framework id, then executor id."""
+        self.offers: dict[str, OfferRecord] = {}
+        self.offered = Resources()
+        self.used: dict[str, Resources] = {}
+        """By framework id: resources of tasks that are not terminal and of executors."""
+        self.reregistration_timer: Timer | None = None
+        """Runs while it is disconnected: --agent_reregister_timeout."""
+        self.offer_prefix: bytes | None = None
+        """Cached encoding of the parts of its Offers that never change (agent id, hostname, url, attributes, domain)."""
+        self.fragment: bytes | None = None
+
+    @property
+    def hostname(self) -> str:
+        """The name it advertises."""
+        return self.info.hostname
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its resources may be offered."""
+        return self.state is AgentState.ACTIVE and self.is_connected and not self.is_deactivated
+
+    def has(self, capability: int) -> bool:
+        """Tell whether it has a SlaveInfo.Capability.Type."""
+        return capability in self.capabilities
+
+    def become(self, state: AgentState) -> None:
+        """Change the lifecycle state; raises Broken when that is not legal."""
+        self.state = changed_agent_state(self.state, state, self.id)
+        self.fragment = None
+
+    def task(self, framework_id: str, task_id: str) -> TaskRecord | None:
+        """Find one of its tasks."""
+        tasks = self.tasks.get(framework_id)
+        return tasks.get(task_id) if tasks else None
+
+    def executor(self, framework_id: str, executor_id: str) -> ExecutorRecord | None:
+        """Find one of its executors."""
+        executors = self.executors.get(framework_id)
+        return executors.get(executor_id) if executors else None
+
+    def total_used(self) -> Resources:
+        """Add up what all frameworks use here."""
+        result = Resources()
+        for used in self.used.values():
+            result += used
+        return result

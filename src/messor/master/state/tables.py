@@ -1,0 +1,212 @@
+"""MasterState: all records and the indexes between them.
+
+Rule: whoever adds or removes a task, executor or offer does it here, so that the framework's and the agent's views, and
+what each uses, change together. Nothing here talks to the allocator or the network.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from messor.errors import Broken
+from messor.master.state.agent import AgentRecord
+from messor.master.state.framework import ExecutorRecord, FrameworkRecord
+from messor.master.state.offer import OfferRecord
+from messor.master.state.signals import Signals
+from messor.master.state.task import TaskRecord
+from messor.model.resources import Resources
+from messor.protos import registry, v0
+from messor.wire.upid import Upid
+
+
+class MasterState:
+    """What the master knows."""
+
+    def __init__(self, info: v0.MasterInfo, *, max_completed_frameworks: int = 50) -> None:
+        """Start empty; info is what this master announces."""
+        self.info = info
+        self.signals = Signals()
+        self.frameworks: dict[str, FrameworkRecord] = {}
+        self.completed_frameworks: OrderedDict[str, FrameworkRecord] = OrderedDict()
+        self.max_completed_frameworks = max_completed_frameworks
+        self.frameworks_by_pid: dict[Upid, FrameworkRecord] = {}
+        self.agents: dict[str, AgentRecord] = {}
+        """Registered ones, connected or not."""
+        self.agents_by_pid: dict[Upid, AgentRecord] = {}
+        self.recovered_agents: dict[str, v0.SlaveInfo] = {}
+        """Admitted before a failover and not heard of yet."""
+        self.unreachable_agents: OrderedDict[str, v0.TimeInfo] = OrderedDict()
+        self.gone_agents: OrderedDict[str, v0.TimeInfo] = OrderedDict()
+        self.removed_agents: OrderedDict[str, float] = OrderedDict()
+        """Ids of agents that left for good, newest last; at most 100,000 (Y1)."""
+        self.offers: dict[str, OfferRecord] = {}
+        self.registry = registry.Registry()
+        """The last registry content that is known to be stored."""
+        self.next_framework = 0
+        self.next_agent = 0
+        self.next_offer = 0
+        self.elected_at: float | None = None
+        self.started_at = 0.0
+        self.is_recovered = False
+        """Whether this master leads and has read the registry."""
+
+    # --- identifiers (protocols g) -----------------------------------------------------------------------------------
+
+    def new_framework_id(self) -> str:
+        """Mint ``<master id>-NNNN``."""
+        self.next_framework += 1
+        return f"{self.info.id}-{self.next_framework - 1:04d}"
+
+    def new_agent_id(self) -> str:
+        """Mint ``<master id>-S<n>``."""
+        self.next_agent += 1
+        return f"{self.info.id}-S{self.next_agent - 1}"
+
+    def new_offer_id(self) -> str:
+        """Mint ``<master id>-O<n>``; inverse offers share the counter."""
+        self.next_offer += 1
+        return f"{self.info.id}-O{self.next_offer - 1}"
+
+    # --- frameworks --------------------------------------------------------------------------------------------------
+
+    def add_framework(self, framework: FrameworkRecord) -> None:
+        """Add a framework; raises Broken when its id is taken."""
+        if framework.id in self.frameworks:
+            raise Broken(f"framework {framework.id} is there already")
+        self.frameworks[framework.id] = framework
+
+    def connect_pid(self, framework: FrameworkRecord, pid: Upid | None) -> None:
+        """Change the pid a framework is reached at, None when it is not reached through libprocess."""
+        if framework.pid is not None:
+            self.frameworks_by_pid.pop(framework.pid, None)
+        framework.pid = pid
+        if pid is not None:
+            self.frameworks_by_pid[pid] = framework
+
+    def complete_framework(self, framework: FrameworkRecord) -> None:
+        """Move a framework to the completed ones; it must hold nothing any more."""
+        self.connect_pid(framework, None)
+        del self.frameworks[framework.id]
+        self.completed_frameworks[framework.id] = framework
+        while len(self.completed_frameworks) > self.max_completed_frameworks:
+            self.completed_frameworks.popitem(last=False)
+
+    # --- agents ------------------------------------------------------------------------------------------------------
+
+    def add_agent(self, agent: AgentRecord) -> None:
+        """Add a registered agent; raises Broken when its id is taken."""
+        if agent.id in self.agents:
+            raise Broken(f"agent {agent.id} is there already")
+        self.agents[agent.id] = agent
+        self.agents_by_pid[agent.pid] = agent
+
+    def move_agent(self, agent: AgentRecord, pid: Upid) -> None:
+        """Note the address an agent re-registered from."""
+        if self.agents_by_pid.get(agent.pid) is agent:
+            del self.agents_by_pid[agent.pid]
+        agent.pid = pid
+        self.agents_by_pid[pid] = agent
+
+    def remove_agent(self, agent: AgentRecord) -> None:
+        """Forget an agent; it must hold no task, executor or offer any more."""
+        del self.agents[agent.id]
+        if self.agents_by_pid.get(agent.pid) is agent:
+            del self.agents_by_pid[agent.pid]
+
+    # --- tasks and executors -----------------------------------------------------------------------------------------
+
+    def add_task(self, task: TaskRecord, *, counts: bool = True) -> None:
+        """Add a task to its agent and framework; counts: whether its resources are in use (it is not terminal)."""
+        agent = self.agents[task.agent_id]
+        framework = self.frameworks[task.framework_id]
+        agent.tasks.setdefault(task.framework_id, {})[task.id] = task
+        framework.tasks[task.id] = task
+        if counts:
+            self.use(framework, agent, task.resources)
+        agent.fragment = None
+
+    def remove_task(self, task: TaskRecord, *, counted: bool) -> None:
+        """Take a task off its agent and framework; counted: whether its resources were still in use."""
+        agent = self.agents.get(task.agent_id)
+        framework = self.frameworks.get(task.framework_id)
+        if agent is not None:
+            tasks = agent.tasks.get(task.framework_id)
+            if tasks is not None and tasks.pop(task.id, None) is not None and not tasks:
+                del agent.tasks[task.framework_id]
+            agent.fragment = None
+        if framework is not None:
+            framework.tasks.pop(task.id, None)
+            if agent is not None and counted:
+                self.release(framework, agent, task.resources)
+
+    def add_executor(self, executor: ExecutorRecord) -> None:
+        """Add an executor to its agent and framework."""
+        agent = self.agents[executor.agent_id]
+        framework = self.frameworks[executor.framework_id]
+        agent.executors.setdefault(executor.framework_id, {})[executor.id] = executor
+        framework.executors.setdefault(executor.agent_id, {})[executor.id] = executor
+        self.use(framework, agent, executor.resources)
+        agent.fragment = None
+
+    def remove_executor(self, executor: ExecutorRecord) -> None:
+        """Take an executor off its agent and framework."""
+        agent = self.agents.get(executor.agent_id)
+        framework = self.frameworks.get(executor.framework_id)
+        for holder, key in ((agent, executor.framework_id), (framework, executor.agent_id)):
+            if holder is not None and key in holder.executors:
+                holder.executors[key].pop(executor.id, None)
+                if not holder.executors[key]:
+                    del holder.executors[key]
+        if agent is not None and framework is not None:
+            self.release(framework, agent, executor.resources)
+            agent.fragment = None
+
+    def use(self, framework: FrameworkRecord, agent: AgentRecord, resources: Resources) -> None:
+        """Count resources as used by a framework on an agent."""
+        agent.used[framework.id] = framework.used[agent.id] = framework.used.get(agent.id, Resources()) + resources
+
+    def release(self, framework: FrameworkRecord, agent: AgentRecord, resources: Resources) -> None:
+        """Stop counting resources as used."""
+        left = framework.used.get(agent.id, Resources()) - resources
+        if left:
+            agent.used[framework.id] = framework.used[agent.id] = left
+        else:
+            agent.used.pop(framework.id, None)
+            framework.used.pop(agent.id, None)
+
+    # --- offers ------------------------------------------------------------------------------------------------------
+
+    def add_offer(self, offer: OfferRecord) -> None:
+        """Note an outstanding offer."""
+        agent = self.agents[offer.agent_id]
+        self.offers[offer.id] = offer
+        agent.offers[offer.id] = offer
+        agent.offered += offer.resources
+        self.frameworks[offer.framework_id].offers[offer.id] = offer
+
+    def remove_offer(self, offer: OfferRecord) -> None:
+        """Forget an offer and stop its timer; giving its resources back to the allocator is the caller's business."""
+        if offer.timer is not None:
+            offer.timer.cancel()
+            offer.timer = None
+        del self.offers[offer.id]
+        agent = self.agents.get(offer.agent_id)
+        if agent is not None:
+            agent.offers.pop(offer.id, None)
+            agent.offered -= offer.resources
+        framework = self.frameworks.get(offer.framework_id)
+        if framework is not None:
+            framework.offers.pop(offer.id, None)
+
+    # --- looking things up -------------------------------------------------------------------------------------------
+
+    def tasks(self) -> Iterator[TaskRecord]:
+        """Iterate over all tasks of all live frameworks."""
+        for framework in self.frameworks.values():
+            yield from framework.tasks.values()
+
+    def find_task(self, framework_id: str, task_id: str) -> TaskRecord | None:
+        """Find a task of a live framework."""
+        framework = self.frameworks.get(framework_id)
+        return framework.tasks.get(task_id) if framework else None
