@@ -59,7 +59,7 @@ class TaskRecord:
 
     def encoded(self) -> bytes:
         """Encode as mesos.Task."""
-        tail = v0.Task.__new__(v0.Task)
+        tail = v0.Task()
         tail.state = self.state  # type: ignore[assignment]
         if self.status_update_state is not None:
             tail.status_update_state = self.status_update_state  # type: ignore[assignment]
