@@ -174,6 +174,10 @@ class Network(Protocol):
         """Stop being told; used when an actor no longer cares."""
         ...
 
+    def resolve(self, host: str) -> str:
+        """Turn a host name into IPv4 text (addresses stay as they are); raises ConfigurationError when unknown."""
+        ...
+
     def http(self, host: str, port: int) -> HttpConnection:
         """Make a client connection (nothing is opened yet)."""
         ...
