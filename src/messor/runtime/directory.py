@@ -5,10 +5,10 @@ Shared by the real node and the simulated host, so that routing is the same in b
 
 from __future__ import annotations
 
-import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from messor.errors import MesosError, MethodNotAllowed, NotFound
@@ -35,6 +35,8 @@ class Directory:
         self.actors: dict[str, Actor] = {}
         self.delegate: str | None = None
         self.authenticate: Authenticate | None = None
+        self.terminated: list[Callable[[Actor], None]] = []
+        """Called with every actor that ended; the network tells those who linked it."""
         self._counters: dict[str, int] = {}
 
     def numbered(self, prefix: str) -> str:
@@ -55,6 +57,16 @@ class Directory:
         if self.actors.get(actor.name) is actor:
             del self.actors[actor.name]
             actor.stopping()
+            for notice in self.terminated:
+                notice(actor)
+
+    def alias(self, name: str, actor: Actor) -> None:
+        """Let messages to another name reach this actor too: cheaper than a thousand actors that do one thing."""
+        self.actors[name] = actor
+
+    def unalias(self, name: str) -> None:
+        """Forget another name of an actor; fine if it is unknown."""
+        self.actors.pop(name, None)
 
     def find(self, token: str) -> Actor | None:
         """Find an actor by the id in a message's path; ids may come percent-encoded."""
@@ -71,6 +83,8 @@ class Directory:
         path = path.rstrip("/") or "/"
         if "/.." in path:
             return None
+        if "//" in path:
+            path = re.sub("/{2,}", "/", path)
         token, _, rest = path[1:].partition("/")
         actor = self.actors.get(token)
         if actor is not None:
@@ -79,8 +93,11 @@ class Directory:
             return _longest(self.actors[self.delegate], path)
         return None
 
-    async def serve(self, request: Request) -> Response:
-        """Answer one HTTP request; never raises."""
+    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Answer at once, or give a coroutine that will; neither raises.
+
+        Most calls (ACKNOWLEDGE, ACCEPT) are answered at once: then no task is needed.
+        """
         try:
             found = self.route(request.path)
             if found is None:
@@ -88,23 +105,57 @@ class Directory:
             endpoint = found[0]
             if endpoint.realm is not None and self.authenticate is not None:
                 refusal = self.authenticate(request, endpoint.realm)
-                if inspect.isawaitable(refusal):
-                    refusal = await refusal
                 if refusal is not None:
-                    return refusal
-            if endpoint.methods and request.method not in endpoint.methods:
-                raise MethodNotAllowed(endpoint.methods, request.method)  # noqa: TRY301  (one place makes replies)
-            response = endpoint.call(request)
-            if inspect.isawaitable(response):
-                response = await response
-            result: Response = response
-            return result
-        except MesosError as error:
+                    if isinstance(refusal, Response):
+                        return refusal
+                    return self._authenticated(refusal, endpoint, request)
+            response = self._call(endpoint, request)
+            if isinstance(response, Response):
+                return response
+            return self._finish(response, request)
+        except Exception as error:
+            return self._failed(error, request)
+
+    async def serve(self, request: Request) -> Response:
+        """Answer one HTTP request; never raises."""
+        response = self.answer(request)
+        return response if isinstance(response, Response) else await response
+
+    def streams_body(self, path: str) -> bool:
+        """Whether the endpoint at a path takes bodies that are still arriving."""
+        found = self.route(path)
+        return found is not None and found[0].streams_body
+
+    def _call(self, endpoint: Endpoint, request: Request) -> Response | Awaitable[Response]:
+        if endpoint.methods and request.method not in endpoint.methods:
+            raise MethodNotAllowed(endpoint.methods, request.method)
+        response: Response | Awaitable[Response] = endpoint.call(request)
+        return response
+
+    async def _authenticated(
+        self, refusal: Awaitable[Response | None], endpoint: Endpoint, request: Request
+    ) -> Response:
+        try:
+            refused = await refusal
+            if refused is not None:
+                return refused
+            response = self._call(endpoint, request)
+            return response if isinstance(response, Response) else await response
+        except Exception as error:
+            return self._failed(error, request)
+
+    async def _finish(self, response: Awaitable[Response], request: Request) -> Response:
+        try:
+            return await response
+        except Exception as error:
+            return self._failed(error, request)
+
+    def _failed(self, error: Exception, request: Request) -> Response:
+        if isinstance(error, MesosError):
             return error_response(error)
-        except Exception:
-            log.exception("Failed to serve %s %s", request.method, request.path)
-            self.host.metrics.handler_failures.increment()
-            return text_response(500)
+        log.error("Failed to serve %s %s", request.method, request.path, exc_info=error)
+        self.host.metrics.handler_failures.increment()
+        return text_response(500)
 
 
 def error_response(error: MesosError) -> Response:

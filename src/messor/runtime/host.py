@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from messor.runtime.metrics import Metrics
 from messor.wire.upid import Upid
+
+if TYPE_CHECKING:
+    from messor.runtime.directory import Directory
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -307,6 +310,8 @@ class Host(Protocol):
     disk: Disk
     processes: Processes
     metrics: Metrics
+    directory: Directory
+    """The actors of this process: to spawn more, or to answer under more names."""
 
     @property
     def hostname(self) -> str:
