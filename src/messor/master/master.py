@@ -44,7 +44,11 @@ def master_info(host: Host, upid: Upid, flags: MasterFlags) -> v0.MasterInfo:
     """Make what this master announces of itself, with a fresh id."""
     hostname = flags.hostname or host.hostname
     info = v0.MasterInfo(
-        id=host.chance.uuid(), ip=packed_ip(upid.ip), port=upid.port, pid=str(upid), hostname=hostname,
+        id=host.chance.uuid(),
+        ip=packed_ip(upid.ip),
+        port=upid.port,
+        pid=str(upid),
+        hostname=hostname,
         version=MESOS_VERSION,
     )
     info.address.hostname = hostname

@@ -1,0 +1,123 @@
+"""The registrar: edits go in, and come true once they are stored.
+
+While one store is under way edits queue; then all of them are applied in order and stored at once. Whoever asked for an
+edit changes memory only after its promise: what was said to others is then never forgotten by a failover. A store that
+fails ends the process (trap 30): another master may lead already.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from messor.errors import Broken, Conflict, Lost
+from messor.master.registry import edits
+from messor.master.registry.contents import Contents
+from messor.protos import v0
+from messor.runtime.host import Host, Promise
+from messor.storage.versioned import Storage, Variable
+
+log = logging.getLogger(__name__)
+
+NAME = "registry"
+
+
+class Registrar:
+    """The only one who writes the registry."""
+
+    def __init__(self, *, host: Host, storage: Storage, fetch_timeout: float, store_timeout: float) -> None:
+        """Timeouts are in seconds; see ``--registry_fetch_timeout`` and ``--registry_store_timeout``."""
+        self.host = host
+        self.storage = storage
+        self.fetch_timeout = fetch_timeout
+        self.store_timeout = store_timeout
+        self.contents = Contents()
+        """What is known to be stored."""
+        self.fetch_seconds: float | None = None
+        """How long reading took."""
+        self.store_seconds: list[float] = []
+        """How long the latest stores took, oldest first."""
+        self._variable: Variable | None = None
+        self._queue: list[tuple[edits.Edit, Promise[bool]]] = []
+        self._storing = False
+        host.metrics.gauge("registrar/queued_operations", lambda: len(self._queue))
+        host.metrics.gauge("registrar/registry_size_bytes", lambda: len(self._variable.value) if self._variable else 0)
+
+    async def recover(self, info: v0.MasterInfo) -> Contents:
+        """Read the registry and note in it that this master leads; ends the process when either fails."""
+        begin = self.host.clock.monotonic()
+        try:
+            variable = await self.host.tasks.within(self.fetch_timeout, self.storage.fetch(NAME))
+            self.contents = Contents.decode(variable.value)
+        except TimeoutError:
+            self._fail(f"Failed to recover registrar: Failed to perform fetch within {self.fetch_timeout:g}secs")
+        except Lost as error:
+            self._fail(f"Failed to recover registrar: {error}")
+        else:
+            self._variable = variable
+            self.fetch_seconds = self.host.clock.monotonic() - begin
+            log.info("Fetched the registry (%d bytes) in %.1f ms", len(variable.value), self.fetch_seconds * 1000)
+            await self.apply(edits.recover(info))
+            return self.contents
+        return await self._never()
+
+    def apply(self, edit: edits.Edit) -> Promise[bool]:
+        """Store an edit. The promise gives whether it changed anything, once that is durable, or raises Conflict."""
+        if self._variable is None:
+            raise Broken("the registry is edited before it was recovered")
+        promise: Promise[bool] = self.host.tasks.promise()
+        self._queue.append((edit, promise))
+        if not self._storing:
+            self._storing = True
+            self.host.tasks.spawn(self._store_all(), "registrar")
+        return promise
+
+    async def _store_all(self) -> None:
+        """Store batch after batch until the queue is empty."""
+        while self._queue:
+            batch, self._queue = self._queue, []
+            draft = self.contents.copy()
+            outcomes: list[bool | Conflict] = []
+            for edit, _ in batch:
+                try:
+                    outcomes.append(edit(draft))
+                except Conflict as conflict:
+                    outcomes.append(conflict)
+            if any(outcome is True for outcome in outcomes):
+                await self._store(draft)
+            for (_, promise), outcome in zip(batch, outcomes, strict=True):
+                if isinstance(outcome, Conflict):
+                    promise.set_exception(outcome)
+                else:
+                    promise.set_result(outcome)
+        self._storing = False
+
+    async def _store(self, draft: Contents) -> None:
+        """Store one batch, or end the process."""
+        assert self._variable is not None
+        begin = self.host.clock.monotonic()
+        try:
+            stored = await self.host.tasks.within(
+                self.store_timeout, self.storage.store(self._variable, draft.encode())
+            )
+        except TimeoutError:
+            self._fail(f"Failed to update registry: Failed to perform store within {self.store_timeout:g}secs")
+        except Lost as error:
+            self._fail(f"Failed to update registry: {error}")
+        else:
+            if stored is not None:
+                self._variable = stored
+                self.contents = draft
+                self.store_seconds.append(self.host.clock.monotonic() - begin)
+                del self.store_seconds[:-1000]
+                return
+            self._fail("Failed to update registry: version mismatch")
+        await self._never()
+
+    def _fail(self, message: str) -> None:
+        log.error("Registrar aborting: %s", message)
+        self.host.exit(1, message)
+
+    async def _never(self) -> Contents:
+        """Wait for the end of the process: nobody may go on as if something had been stored."""
+        promise: Promise[Contents] = self.host.tasks.promise()
+        return await promise
