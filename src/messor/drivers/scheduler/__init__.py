@@ -1,0 +1,1 @@
+"""The scheduler's side: one session actor, two transports, and the classic blocking driver."""

@@ -1,0 +1,401 @@
+"""The classic blocking driver: ``MesosSchedulerDriver`` with the callbacks of ``mesos.interface.Scheduler``.
+
+The session lives in one background thread with its own loop; callbacks run one at a time on a second thread, so that a
+callback that blocks never keeps the session from its heartbeats. Return values and edge cases are rows S13-S46.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from messor.coordination.interfaces import Detector
+from messor.coordination.standalone import create_detector
+from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
+from messor.drivers.scheduler.interfaces import Transport
+from messor.drivers.scheduler.libprocess_transport import LibprocessTransport
+from messor.drivers.scheduler.session import SchedulerSession
+from messor.errors import ConfigurationError, MesosError
+from messor.model.durations import parse_duration
+from messor.protos import v0, v0_scheduler
+from messor.runtime.node_thread import NodeThread
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Message)
+Call = v0_scheduler.Call
+
+NOT_STARTED = v0.DRIVER_NOT_STARTED
+RUNNING = v0.DRIVER_RUNNING
+ABORTED = v0.DRIVER_ABORTED
+STOPPED = v0.DRIVER_STOPPED
+
+TRANSPORTS = ("libprocess", "http", "http+json")
+
+
+def own(kind: type[M], message: Any) -> M:
+    """Turn a message of another copy of the Mesos protos into ours; ours are returned as they are."""
+    if isinstance(message, kind):
+        return message
+    if isinstance(message, Message):
+        return kind.FromString(message.SerializePartialToString())
+    text = f"expecting a {kind.DESCRIPTOR.full_name}, not {type(message).__name__}"
+    raise TypeError(text)
+
+
+def own_all(kind: type[M], messages: Iterable[Any]) -> list[M]:
+    """Turn several messages into ours."""
+    return [own(kind, message) for message in messages]
+
+
+class MesosSchedulerDriver:
+    """Connect a scheduler to a Mesos master.
+
+    master: ``host:port``, ``master@host:port``, ``file:///path`` holding one of them, or ``local`` for a cluster started
+    for this driver. transport: ``libprocess`` (the classic one), ``http`` (v1, protobuf) or ``http+json``; a master that
+    starts with ``http://`` means ``http``. Environment: MESOS_REGISTRATION_BACKOFF_FACTOR, LIBPROCESS_IP, LIBPROCESS_PORT.
+    """
+
+    def __init__(
+        self,
+        scheduler: Any,
+        framework: Any,
+        master: str,
+        implicitAcknowledgements: Any = 1,  # noqa: N803  (mesos.interface's name)
+        credential: Any = None,
+        suppressedRoles: Sequence[str] = (),  # noqa: N803
+        *,
+        transport: str | None = None,
+    ) -> None:
+        """Take what mesos.native takes; a credential may also come fourth, as older bindings had it.
+
+        Raises TypeError for a missing scheduler, framework or master, ConfigurationError for an unknown transport or for
+        a credential (authentication is not supported yet).
+        """
+        if isinstance(implicitAcknowledgements, Message) and credential is None:
+            implicitAcknowledgements, credential = 1, implicitAcknowledgements  # noqa: N806
+        if scheduler is None:
+            raise TypeError("a scheduler is required")
+        if not isinstance(master, str) or not master:
+            raise TypeError("a master address (a string such as 'host:5050') is required")
+        if credential is not None:
+            raise ConfigurationError("Authenticating frameworks is not supported yet; leave the credential out")
+        if master.startswith("http://"):
+            master, transport = master.removeprefix("http://").rstrip("/"), transport or "http"
+        transport = transport or "libprocess"
+        if transport not in TRANSPORTS:
+            raise ConfigurationError(f"Unknown transport '{transport}'; expecting one of {', '.join(TRANSPORTS)}")
+        self._scheduler = scheduler
+        self._framework = v0.FrameworkInfo()
+        self._framework.CopyFrom(own(v0.FrameworkInfo, framework))
+        if not self._framework.user:
+            self._framework.user = getpass.getuser()
+        if not self._framework.hostname:
+            self._framework.hostname = socket.gethostname()
+        self._master = master
+        self._transport_name = transport
+        self._implicit = bool(implicitAcknowledgements)
+        self._suppressed = list(suppressedRoles)
+        self._status: int = NOT_STARTED
+        self._lock = threading.RLock()
+        self._latch = threading.Event()
+        self._thread: NodeThread | None = None
+        self._session: SchedulerSession
+        self._cluster: Any = None
+        self._callbacks: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]] | None] = SimpleQueue()
+
+    # --- lifecycle ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> int:
+        """Begin connecting and return; only from NOT_STARTED. A bad master string means ABORTED and ``error``."""
+        with self._lock:
+            if self._status != NOT_STARTED:
+                return self._status
+            try:
+                self._begin()
+            except (MesosError, OSError) as error:
+                self._status = ABORTED
+                self._latch.set()
+                failure = str(error)
+            else:
+                self._status = RUNNING
+                return self._status
+        self._scheduler.error(self, failure)
+        return self._status
+
+    def _begin(self) -> None:
+        master = self._master
+        if master == "local":
+            from messor.local.cluster import LocalCluster  # noqa: PLC0415  (needs everything; only for this form)
+
+            self._cluster = LocalCluster(agents=1)
+            self._cluster.start()
+            master = self._cluster.master
+        factor = os.environ.get("MESOS_REGISTRATION_BACKOFF_FACTOR", "2secs")
+        thread = NodeThread("messor-scheduler-driver")
+        node = thread.start()
+        try:
+            detector: Detector = create_detector(node, master)
+            session = SchedulerSession(
+                f"scheduler-{uuid.uuid4()}",
+                self._framework,
+                detector,
+                self._make_transport(),
+                _Listener(self),
+                backoff_factor=parse_duration(factor),
+                suppressed_roles=self._suppressed,
+            )
+        except BaseException:
+            thread.stop()
+            raise
+        self._thread = thread
+        self._session = session
+        threading.Thread(target=self._run_callbacks, name="messor-scheduler-callbacks", daemon=True).start()
+        thread.post(node.directory.spawn, session)
+
+    def _make_transport(self) -> Transport:
+        if self._transport_name == "libprocess":
+            return LibprocessTransport()
+        return HttpTransport(JSON if self._transport_name == "http+json" else PROTOBUF)
+
+    def stop(self, failover: bool = False) -> int:
+        """End; unless failover is set, a connected framework is torn down and its tasks killed."""
+        with self._lock:
+            if self._status not in (RUNNING, ABORTED):
+                return self._status
+            aborted = self._status == ABORTED
+            self._status = STOPPED
+            if self._thread is not None:
+                self._thread.post(self._end_session, bool(failover))
+                self._thread.stop()
+            self._callbacks.put(None)
+            self._latch.set()
+        self._stop_cluster()
+        return ABORTED if aborted else STOPPED
+
+    def _end_session(self, failover: bool) -> None:
+        self._session.stop(failover=failover)
+        assert self._thread is not None
+        self._thread.node.directory.terminate(self._session)
+
+    def _stop_cluster(self) -> None:
+        if self._cluster is not None:
+            cluster, self._cluster = self._cluster, None
+            if self._thread is not None:
+                self._thread.join()
+            cluster.stop()
+
+    def abort(self) -> int:
+        """Stop hearing callbacks without tearing the framework down; only from RUNNING."""
+        with self._lock:
+            if self._status != RUNNING:
+                return self._status
+            self._status = ABORTED
+            assert self._thread is not None
+            self._thread.post(self._session.abort)
+            self._latch.set()
+            return self._status
+
+    def join(self) -> int:
+        """Wait for stop or abort; returns at once when never started."""
+        if self._status == NOT_STARTED or (self._status == ABORTED and self._thread is None):
+            return self._status
+        self._latch.wait()
+        return self._status
+
+    def run(self) -> int:
+        """Start, and join when that worked."""
+        status = self.start()
+        return status if status != RUNNING else self.join()
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _post(self, call: Callable[..., object], *arguments: object) -> int:
+        """Hand a call to the session when running; gives the status either way (S14)."""
+        with self._lock:
+            if self._status == RUNNING:
+                assert self._thread is not None
+                self._thread.post(call, *arguments)
+            return self._status
+
+    def _call(self, kind: Call.Type, fill: Callable[[Call], object] | None = None) -> int:
+        return self._post(lambda: self._session.call(kind, fill))
+
+    def requestResources(self, requests: Iterable[Any]) -> int:
+        """Ask the allocator for resources; the built-in one does not react."""
+        own_requests = own_all(v0.Request, requests)
+        return self._call(Call.REQUEST, lambda call: call.request.requests.extend(own_requests))
+
+    def launchTasks(self, offerIds: Any, tasks: Iterable[Any], filters: Any = None) -> int:  # noqa: N803
+        """Launch tasks on offers of one agent; a single offer id (the old form) is accepted too."""
+        operation = v0.Offer.Operation(type=v0.Offer.Operation.LAUNCH)
+        operation.launch.task_infos.extend(own_all(v0.TaskInfo, tasks))
+        return self.acceptOffers(offerIds, [operation], filters)
+
+    def acceptOffers(self, offerIds: Any, operations: Iterable[Any], filters: Any = None) -> int:  # noqa: N803
+        """Run operations, in order, on offers of one agent."""
+        offer_ids = _offer_ids(offerIds)
+        own_operations = own_all(v0.Offer.Operation, operations)
+        for operation in own_operations:
+            if operation.HasField("id"):
+                raise ValueError("offer operations must not have an id: this API cannot report their status")
+        own_filters = v0.Filters() if filters is None else own(v0.Filters, filters)
+        return self._post(self._session_call("accept"), offer_ids, own_operations, own_filters)
+
+    def declineOffer(self, offerId: Any, filters: Any = None) -> int:  # noqa: N803
+        """Give an offer back whole."""
+        offer_ids = _offer_ids(offerId)
+        own_filters = v0.Filters() if filters is None else own(v0.Filters, filters)
+
+        def fill(call: Call) -> None:
+            call.decline.offer_ids.extend(offer_ids)
+            call.decline.filters.CopyFrom(own_filters)
+
+        return self._call(Call.DECLINE, fill)
+
+    def killTask(self, taskId: Any) -> int:  # noqa: N803
+        """Kill a task; nothing happens while disconnected, so repeat until a terminal update comes."""
+        task_id = own(v0.TaskID, taskId)
+        return self._call(Call.KILL, lambda call: call.kill.task_id.CopyFrom(task_id))
+
+    def reviveOffers(self, roles: Sequence[str] | None = None) -> int:
+        """Clear all filters and be offered again; an empty list of roles does nothing."""
+        return self._post(self._session_call("revive"), roles)
+
+    def suppressOffers(self, roles: Sequence[str] | None = None) -> int:
+        """Be offered nothing until revived; an empty list of roles does nothing."""
+        return self._post(self._session_call("suppress"), roles)
+
+    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = ()) -> int:  # noqa: N803
+        """Change the framework's description without subscribing again."""
+        if len(set(suppressedRoles)) != len(suppressedRoles):
+            raise ValueError(f"suppressedRoles holds a role twice: {list(suppressedRoles)}")
+        info = own(v0.FrameworkInfo, framework)
+        return self._post(self._session_call("update_framework"), info, list(suppressedRoles))
+
+    def acknowledgeStatusUpdate(self, status: Any) -> int:
+        """Acknowledge a status; only with explicit acknowledgements, else a ValueError (C++ aborts the process)."""
+        if self._implicit:
+            raise ValueError("acknowledgeStatusUpdate needs a driver made with implicitAcknowledgements=0")
+        return self._post(self._session_call("acknowledge"), own(v0.TaskStatus, status))
+
+    def sendFrameworkMessage(self, executorId: Any, slaveId: Any, data: bytes) -> int:  # noqa: N803
+        """Send bytes to an executor, best effort."""
+        executor_id, agent_id = own(v0.ExecutorID, executorId), own(v0.SlaveID, slaveId)
+        payload = data.encode() if isinstance(data, str) else bytes(data)
+        return self._post(self._session_call("message"), executor_id, agent_id, payload)
+
+    def reconcileTasks(self, statuses: Iterable[Any]) -> int:
+        """Ask for the latest state of these tasks, or of all known ones when empty."""
+        own_statuses = own_all(v0.TaskStatus, statuses)
+
+        def fill(call: Call) -> None:
+            call.reconcile.SetInParent()
+            for status in own_statuses:
+                task = call.reconcile.tasks.add(task_id=status.task_id)
+                if status.HasField("slave_id"):
+                    task.slave_id.CopyFrom(status.slave_id)
+
+        return self._call(Call.RECONCILE, fill)
+
+    def _session_call(self, name: str) -> Callable[..., object]:
+        """Find a session's method; before start() there is no session, and _post drops the call anyway."""
+        session = getattr(self, "_session", None)
+        return getattr(session, name) if session is not None else _nothing
+
+    # --- callbacks ---------------------------------------------------------------------------------------------------
+
+    def _run_callbacks(self) -> None:
+        while True:
+            entry = self._callbacks.get()
+            if entry is None:
+                return
+            call, arguments = entry
+            call(*arguments)
+
+    def _deliver(self, name: str, *arguments: Any) -> bool:
+        """Run one callback unless the driver ended; tells whether it ran to its end."""
+        if self._status != RUNNING:
+            return False
+        try:
+            getattr(self._scheduler, name)(self, *arguments)
+        except Exception:
+            log.exception("The scheduler's %s raised; aborting the driver", name)
+            self.abort()
+            return False
+        return True
+
+    def _deliver_update(self, status: v0.TaskStatus) -> None:
+        """Run ``statusUpdate`` and acknowledge after it, if the driver still runs then (trap 5)."""
+        if self._deliver("statusUpdate", status) and self._implicit and status.uuid:
+            self._post(self._session.acknowledge, status)
+
+    def _deliver_error(self, message: str) -> None:
+        """Abort first, then tell (S10)."""
+        with self._lock:
+            if self._status == RUNNING:
+                self._status = ABORTED
+        try:
+            self._scheduler.error(self, message)
+        except Exception:
+            log.exception("The scheduler's error callback raised")
+        finally:
+            self._latch.set()
+
+
+class _Listener:
+    """Puts the session's events into the callback thread's queue."""
+
+    def __init__(self, driver: MesosSchedulerDriver) -> None:
+        self._driver = driver
+        self._put = driver._callbacks.put
+
+    def registered(self, framework_id: v0.FrameworkID, master: v0.MasterInfo) -> None:
+        self._put((self._driver._deliver, ("registered", framework_id, master)))
+
+    def reregistered(self, master: v0.MasterInfo) -> None:
+        self._put((self._driver._deliver, ("reregistered", master)))
+
+    def disconnected(self) -> None:
+        self._put((self._driver._deliver, ("disconnected",)))
+
+    def offers(self, offers: Sequence[v0.Offer]) -> None:
+        self._put((self._driver._deliver, ("resourceOffers", list(offers))))
+
+    def rescinded(self, offer_id: v0.OfferID) -> None:
+        self._put((self._driver._deliver, ("offerRescinded", offer_id)))
+
+    def update(self, status: v0.TaskStatus) -> None:
+        self._put((self._driver._deliver_update, (status,)))
+
+    def message(self, executor_id: v0.ExecutorID, agent_id: v0.SlaveID, data: bytes) -> None:
+        self._put((self._driver._deliver, ("frameworkMessage", executor_id, agent_id, data)))
+
+    def agent_lost(self, agent_id: v0.SlaveID) -> None:
+        self._put((self._driver._deliver, ("slaveLost", agent_id)))
+
+    def executor_lost(self, executor_id: v0.ExecutorID, agent_id: v0.SlaveID, status: int) -> None:
+        self._put((self._driver._deliver, ("executorLost", executor_id, agent_id, status)))
+
+    def failed(self, message: str) -> None:
+        self._put((self._driver._deliver_error, (message,)))
+
+
+def _nothing(*arguments: object) -> None:
+    """Stand in for a session that does not exist yet."""
+
+
+def _offer_ids(offers: Any) -> list[v0.OfferID]:
+    """Accept one offer id or several, as messages or as plain strings (S23, S67)."""
+    if isinstance(offers, (str, Message)):
+        offers = [offers]
+    return [v0.OfferID(value=offer) if isinstance(offer, str) else own(v0.OfferID, offer) for offer in offers]

@@ -1,0 +1,221 @@
+"""A scheduler session over the v1 HTTP API: one connection for SUBSCRIBE's event stream, one for all other calls."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from messor.drivers.scheduler.interfaces import TransportEvents
+from messor.errors import ConnectionLost, ProtocolError
+from messor.protos import v0, v0_scheduler, v1_scheduler
+from messor.runtime.host import Host, HttpConnection, Reply, ReplyStream, Running, Timer
+from messor.wire.json_codec import from_json, to_json
+from messor.wire.recordio import RecordDecoder
+from messor.wire.upid import Upid
+from messor.wire.versions import devolve, evolve
+
+if TYPE_CHECKING:
+    from messor.runtime.actor import Actor
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+PROTOBUF = "application/x-protobuf"
+PATH = "/master/api/v1/scheduler"
+
+SILENCE_FACTOR = 5
+"""Heartbeats that may be missing before the stream counts as broken; as many as upstream's library allows."""
+
+Event = v1_scheduler.Event
+
+
+class HttpTransport:
+    """Talks to ``/api/v1/scheduler`` of the leading master, in protobuf or JSON."""
+
+    def __init__(self, content_type: str = PROTOBUF) -> None:
+        """Start aimed at nobody."""
+        self._content_type = content_type
+        self._is_json = content_type == JSON
+        self._session: TransportEvents
+        self._host: Host
+        self._address: tuple[str, int] | None = None
+        self._stream_id: str | None = None
+        self._calls: HttpConnection | None = None
+        self._events: ReplyStream | None = None
+        self._subscription: Running | None = None
+        self._watchdog: Timer | None = None
+        self._silence = 0.0
+        self._heard = 0.0
+
+    # --- what the session asks ---------------------------------------------------------------------------------------
+
+    def attach(self, session: TransportEvents) -> None:
+        """Take the session, whose host this transport uses."""
+        self._session = session
+        actor: Actor = session  # type: ignore[assignment]  # sessions are actors
+        self._host = actor.host
+
+    def connect(self, master: v0.MasterInfo) -> None:
+        """Aim at the master's address; connections are made when something is sent."""
+        self.disconnect()
+        self._address = (master.address.ip or master.hostname, master.port)
+
+    def disconnect(self) -> None:
+        """Close both connections."""
+        self._drop()
+        self._address = None
+
+    def _drop(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+        if self._subscription is not None:
+            self._subscription.cancel()
+            self._subscription = None
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+        if self._calls is not None:
+            self._calls.close()
+            self._calls = None
+        self._stream_id = None
+
+    def subscribe(self, call: v0_scheduler.Call) -> None:
+        """Open the event stream, unless an attempt is under way."""
+        if self._subscription is None or self._subscription.done():
+            self._subscription = self._host.tasks.spawn(self._subscribe(self._encode(call)), "SUBSCRIBE")
+
+    def send(self, call: v0_scheduler.Call) -> None:
+        """Send a call on the second connection; a refusal is logged, a break ends the subscription."""
+        assert self._address is not None
+        if self._calls is None:
+            self._calls = self._host.network.http(*self._address)
+        headers = self._headers()
+        if self._stream_id is not None:
+            headers["Mesos-Stream-Id"] = self._stream_id
+        kind = v0_scheduler.Call.Type.Name(call.type)
+        request = self._calls.request("POST", PATH, headers, self._encode(call))
+        self._host.tasks.spawn(self._sent(kind, request), kind)
+
+    def deactivate(self, framework_id: v0.FrameworkID) -> None:  # noqa: ARG002  (the interface's)
+        """Close the stream: the HTTP API's way to stop hearing without tearing down."""
+        self._drop()
+
+    def message_agent(self, agent: Upid, framework_id: v0.FrameworkID, call: v0_scheduler.Call) -> bool:  # noqa: ARG002
+        """Agents take no messages from HTTP frameworks."""
+        return False
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _headers(self) -> dict[str, str]:
+        return {"Content-Type": self._content_type, "Accept": self._content_type}
+
+    def _encode(self, call: v0_scheduler.Call) -> bytes:
+        message = evolve(call)
+        return to_json(message) if self._is_json else message.SerializeToString()
+
+    async def _sent(self, kind: str, request: object) -> None:
+        try:
+            reply: Reply = await request  # type: ignore[misc]  # a coroutine of Reply
+        except ConnectionLost as error:
+            self._broken(f"{kind} could not be sent: {error}")
+            return
+        if reply.status not in (200, 202):
+            log.error("The master refused %s with %d: %s", kind, reply.status, reply.body.decode(errors="replace"))
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    async def _subscribe(self, body: bytes) -> None:
+        """Hold the event stream until it ends; every way out but a refusal leads to another attempt."""
+        assert self._address is not None
+        try:
+            await self._follow(body)
+        except (ConnectionLost, ProtocolError) as error:
+            self._broken(str(error))
+
+    async def _follow(self, body: bytes) -> None:
+        assert self._address is not None
+        connection = self._host.network.http(*self._address)
+        stream = await connection.stream("POST", PATH, self._headers(), body)
+        if stream.status != 200:
+            text = b"".join([chunk async for chunk in stream.chunks()]).decode(errors="replace")
+            stream.close()
+            self._refused(stream, text)
+            return
+        self._events = stream
+        self._stream_id = stream.headers.get("mesos-stream-id")
+        decoder = RecordDecoder()
+        async for chunk in stream.chunks():
+            self._heard = self._host.clock.monotonic()
+            for record in decoder.feed(chunk):
+                self._received(record)
+                if self._events is not stream:
+                    return
+        raise ConnectionLost("the master closed the event stream")
+
+    def _refused(self, stream: ReplyStream, text: str) -> None:
+        """Follow redirects, wait for a master that recovers, give up on anything else (protocols c.3)."""
+        if stream.status == 307:
+            target = urlsplit(stream.headers.get("location", ""))
+            if target.hostname:
+                log.info("The leading master is %s:%s", target.hostname, target.port)
+                self._address = (target.hostname, target.port or 5050)
+            self._session.on_broken("redirected to the leading master")
+        elif stream.status in (404, 503):
+            self._session.on_broken(f"{stream.status}: {text}")
+        else:
+            self._session.on_error(f"The master refused the subscription with {stream.status}: {text}")
+
+    def _broken(self, why: str) -> None:
+        self._subscription = None
+        self._drop()
+        self._session.on_broken(why)
+
+    def _received(self, record: bytes) -> None:
+        event = from_json(record, Event) if self._is_json else Event.FromString(record)
+        session = self._session
+        match event.type:
+            case Event.UPDATE:
+                session.on_update(devolve(event.update.status))
+            case Event.OFFERS:
+                session.on_offers([devolve(offer) for offer in event.offers.offers], ())
+            case Event.HEARTBEAT:
+                pass
+            case Event.SUBSCRIBED:
+                self._subscribed(event.subscribed)
+            case Event.RESCIND:
+                session.on_rescinded(devolve(event.rescind.offer_id))
+            case Event.MESSAGE:
+                message = event.message
+                session.on_message(devolve(message.executor_id), devolve(message.agent_id), message.data)
+            case Event.FAILURE:
+                self._failure(event.failure)
+            case Event.ERROR:
+                session.on_error(event.error.message)
+            case _:
+                log.info("Ignoring %s: this driver has no callback for it", Event.Type.Name(event.type))
+
+    def _subscribed(self, subscribed: v1_scheduler.Event.Subscribed) -> None:
+        self._silence = subscribed.heartbeat_interval_seconds * SILENCE_FACTOR
+        self._heard = self._host.clock.monotonic()
+        if self._silence > 0:
+            self._watchdog = self._host.clock.after(self._silence, self._check_silence)
+        master = devolve(subscribed.master_info) if subscribed.HasField("master_info") else None
+        self._session.on_subscribed(devolve(subscribed.framework_id), master)
+
+    def _failure(self, failure: v1_scheduler.Event.Failure) -> None:
+        agent_id = v0.SlaveID(value=failure.agent_id.value)
+        if failure.HasField("executor_id"):
+            self._session.on_executor_lost(devolve(failure.executor_id), agent_id, failure.status)
+        else:
+            self._session.on_agent_lost(agent_id)
+
+    def _check_silence(self) -> None:
+        """Break a stream on which not even heartbeats come (a half-open connection)."""
+        left = self._heard + self._silence - self._host.clock.monotonic()
+        if left > 0:
+            self._watchdog = self._host.clock.after(left, self._check_silence)
+        elif self._events is not None:
+            self._watchdog = None
+            self._broken(f"nothing was heard for {self._silence:g} seconds")
