@@ -47,8 +47,8 @@ def apply_all(resources: Resources, conversions: Iterable[Conversion]) -> Resour
 def conversions_of(operation: v0.Offer.Operation) -> list[Conversion]:
     """Give the steps of RESERVE, UNRESERVE, CREATE, DESTROY, GROW_VOLUME or SHRINK_VOLUME.
 
-    The operation must have been validated. Raises InvalidRequest for all other types: launches leave resources as they are,
-    and what the disk operations make is known only to the resource provider.
+    The operation must have been validated. Raises InvalidRequest for all other types: launches leave resources as they
+    are, and what the disk operations make is known only to the resource provider.
     """
     kind = operation.type
     if kind == _Operation.RESERVE:

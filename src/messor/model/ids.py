@@ -35,19 +35,19 @@ class IdMinter:
         self._offers = 0
 
     def framework(self) -> FrameworkId:
-        """Make ``<master>-0000``, ``<master>-0001``…"""
+        """Make ``<master>-0000``, ``<master>-0001`` and so on."""
         number = self._frameworks
         self._frameworks = number + 1
         return FrameworkId(f"{self.master_id}-{number:04d}")
 
     def agent(self) -> AgentId:
-        """Make ``<master>-S0``, ``<master>-S1``…"""
+        """Make ``<master>-S0``, ``<master>-S1`` and so on."""
         number = self._agents
         self._agents = number + 1
         return AgentId(f"{self.master_id}-S{number}")
 
     def offer(self) -> OfferId:
-        """Make ``<master>-O0``…; inverse offers take from the same counter."""
+        """Make ``<master>-O0`` and so on; inverse offers take from the same counter."""
         number = self._offers
         self._offers = number + 1
         return OfferId(f"{self.master_id}-O{number}")

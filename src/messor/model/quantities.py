@@ -1,7 +1,6 @@
 """Named amounts without identity: what shares, quotas and the minimum to offer are counted in.
 
-Amounts are thousandths (see scalars). A name that is absent counts as zero here; as a limit it would be unlimited, which is
-why limits will be a type of their own.
+Amounts are thousandths (see scalars). A name that is absent counts as zero.
 """
 
 from __future__ import annotations

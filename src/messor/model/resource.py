@@ -325,7 +325,7 @@ def _validate_old_reservation(resource: v0.Resource) -> None:
     if not resource.HasField("reservation"):
         return
     for field in ("type", "role"):
-        if resource.reservation.HasField(field):  # type: ignore[arg-type]
+        if resource.reservation.HasField(field):
             raise InvalidRequest(
                 f"'Resource.ReservationInfo.{field}' must not be set for the 'Resource.reservation' field"
             )
@@ -337,7 +337,7 @@ def _validate_reservations(resource: v0.Resource) -> None:
     above: str | None = None
     for reservation in resource.reservations:
         for field in ("type", "role"):
-            if not reservation.HasField(field):  # type: ignore[arg-type]
+            if not reservation.HasField(field):
                 raise InvalidRequest(f"Invalid reservation: 'Resource.ReservationInfo.{field}' field must be set.")
         validate_role(reservation.role)
         if reservation.role == "*":
@@ -355,7 +355,7 @@ def _validate_reservations(resource: v0.Resource) -> None:
         _validate_both_forms(resource)
         return
     for field in ("role", "reservation"):
-        if resource.HasField(field):  # type: ignore[arg-type]
+        if resource.HasField(field):
             raise InvalidRequest(
                 f"Invalid resource format: 'Resource.{field}' must not be set if there is more than one reservation"
                 " in 'Resource.reservations'"

@@ -1,4 +1,4 @@
-"""Resources as text: ``cpus:4;mem(ads):1024;ports:[31000-32000];zones:{a,b}`` or a JSON array, as ``--resources`` takes."""
+"""Resources as ``--resources`` takes them: ``cpus:4;mem(ads):1024;ports:[31000-32000];zones:{a,b}`` or a JSON array."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def _from_json(item: Any) -> v0.Resource:
         _fill(message, item)
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidRequest(f"Some JSON resources were not formatted properly: {error}") from None
-    missing = message.FindInitializationErrors()
+    missing: list[str] = message.FindInitializationErrors()  # type: ignore[attr-defined]
     if missing:
         raise InvalidRequest(
             f"Some JSON resources were not formatted properly: Missing required fields: {', '.join(missing)}"

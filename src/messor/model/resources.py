@@ -1,8 +1,8 @@
 """The bag of resources: what an agent has, an offer contains, a task uses.
 
-``Resources`` is an immutable value. Identity of a part is everything but the amount (see ``resource.Kind``); amounts are
-integers of thousandths, so ``+`` and ``-`` are exact. Subtracting more than there is leaves nothing of that part, as in
-Mesos: check ``contains`` first. Empty and invalid resources vanish on the way in; whoever must refuse them calls
+``Resources`` is an immutable value. Identity of a part is everything but the amount (see ``resource.Kind``); amounts
+are integers of thousandths, so ``+`` and ``-`` are exact. Subtracting more than there is leaves nothing of that part, as
+in Mesos: check ``contains`` first. Empty and invalid resources vanish on the way in; whoever must refuse them calls
 ``validate_resources`` first.
 """
 
@@ -65,7 +65,7 @@ class Resources:
         if wire is not None and wire[0] == field_number:
             return wire[1]
         tag = varint(field_number << 3 | 2)
-        parts = []
+        parts: list[bytes] = []
         for kind, amount in self._expanded():
             body = kind.encoded(amount)
             parts += (tag, varint(len(body)), body)

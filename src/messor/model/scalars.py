@@ -1,7 +1,7 @@
 """Fixed-point numbers with three decimals, as Mesos compares and adds cpus and mem.
 
-A scalar is an ``int`` count of thousandths ("milli") wherever we calculate, and a ``float`` only on the wire. So 0.1 + 0.2
-is 0.3, and nothing drifts.
+A scalar is an ``int`` count of thousandths ("milli") wherever we calculate, and a ``float`` only on the wire. So
+0.1 + 0.2 is 0.3, and nothing drifts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _NOT_A_NUMBER = -(2**63)
 
 
 def to_milli(value: float) -> int:
-    """Round to thousandths, halves away from zero; NaN, infinities and what 64 bits cannot hold give a huge negative."""
+    """Round to thousandths, halves away from zero; NaN, infinities and what is beyond 64 bits become hugely negative."""
     scaled = value * 1000.0
     if not -9.2e18 < scaled < 9.2e18:  # also true for NaN
         return _NOT_A_NUMBER

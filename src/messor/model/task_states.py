@@ -57,7 +57,7 @@ def is_terminal_operation(state: int) -> bool:
     return state in TERMINAL_OPERATION_STATES
 
 
-def told_state(state: v0.TaskState.ValueType, *, partition_aware: bool) -> v0.TaskState.ValueType:
+def told_state(state: v0.TaskState, *, partition_aware: bool) -> v0.TaskState:
     """Give the state a framework is told: TASK_LOST instead of the finer ones unless it is PARTITION_AWARE."""
     if not partition_aware and state in PARTITION_AWARE_STATES:
         return v0.TASK_LOST
@@ -67,6 +67,6 @@ def told_state(state: v0.TaskState.ValueType, *, partition_aware: bool) -> v0.Ta
 def task_state_name(state: int) -> str:
     """Give the name on the wire: ``TASK_RUNNING``; an unknown number gives the number."""
     try:
-        return v0.TaskState.Name(state)  # type: ignore[arg-type]
+        return v0.TaskState.Name(state)
     except ValueError:
         return str(state)
