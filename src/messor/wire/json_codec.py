@@ -1,8 +1,8 @@
 """Protobuf messages to JSON and back, the way Mesos does it, which is not the way of protobuf's own JSON.
 
-Written: field names as declared, in order of declaration; 64-bit integers as numbers; bytes in base64; enums by name; a
-double always with a fraction; empty repeated fields left out; an optional field with an explicit default also when it is
-unset, unless it is deprecated.
+Written: field names as declared, in order of declaration; 64-bit integers as numbers; bytes in base64; enums by name;
+a double always with a fraction; empty repeated fields left out; an optional field with an explicit default also when it
+is unset, unless it is deprecated.
 
 Read: unknown keys and nulls are ignored; numbers and booleans also as strings; a bare value where a list is expected is
 that list's one element; unknown enum names leave the field unset.
