@@ -90,12 +90,19 @@ def _writer(descriptor: Descriptor) -> Writer:
         for field in descriptor.fields
         if field.has_default_value and not field.GetOptions().deprecated
     ]
+    if len(rows) == 1 and rows[0][0].is_required and rows[0][2] is None:
+        return _single_writer(rows[0][1])
     numbers = [field.number for field in descriptor.fields]
     if not defaults and numbers == sorted(numbers):
         return _ordered_writer({field: (name, convert) for field, name, convert in rows})
     return _declared_writer(
         {field: (index, name, convert) for index, (field, name, convert) in enumerate(rows)}, defaults
     )
+
+
+def _single_writer(name: str) -> Writer:
+    """Write a type of one required plain field, as all ids are, without asking which fields are set."""
+    return lambda message: {name: getattr(message, name)}
 
 
 def _ordered_writer(rows: dict[FieldDescriptor, tuple[str, Writer | None]]) -> Writer:

@@ -1,8 +1,9 @@
 """v0 and v1: one language in two spellings.
 
 Twin messages share field numbers and types, so turning one into the other is writing it and reading it back under
-the twin's descriptor. What differs is listed here: names (agent, slave), ``scheduler.Call.Subscribe``, whose v0 form has
-one field more in the middle, and the type of ``master.Call.DrainAgent.max_grace_period``. Enums agree number by number.
+the twin's descriptor. What differs is listed here: names (agent, slave), ``scheduler.Call.Subscribe``, whose v0 form
+has one field more in the middle, and the type of ``master.Call.DrainAgent.max_grace_period``. Enums agree number by
+number.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def evolved(data: bytes, kind: type[Any]) -> Any:
 
 
 @cache
-def twin(kind: type[Any]) -> type[Message]:
+def twin(kind: Any) -> type[Message]:
     """Find the class of a message's twin; raises LookupError for messages that have none."""
     path = kind.DESCRIPTOR.file.name
     package = kind.DESCRIPTOR.file.package
@@ -64,7 +65,7 @@ def twin(kind: type[Any]) -> type[Message]:
 
 
 @cache
-def _translator(kind: type[Any], to_v1: bool) -> Callable[[Message], Message]:
+def _translator(kind: Any, to_v1: bool) -> Callable[[Message], Message]:
     """Give the function that turns messages of a kind into their twins."""
     if kind.DESCRIPTOR.file.name.startswith(V1_FILES) == to_v1:
         raise LookupError(f"{kind.DESCRIPTOR.full_name} is already what it should become")

@@ -1,13 +1,12 @@
 """What masters write into ZooKeeper so that others find the leader, and how the names of those nodes are read.
 
 A candidate is an ephemeral sequential node ``json.info_0000000012`` with its MasterInfo as JSON with sorted keys; older
-masters wrote ``info_…`` with the MasterInfo in protobuf; members of a replicated log are nodes without a label that hold
-their pid. The smallest sequence number leads.
+masters wrote ``info_…`` with the MasterInfo in protobuf; members of a replicated log are nodes without a label that
+hold their pid. The smallest sequence number leads.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -84,9 +83,9 @@ def decode_member(data: bytes) -> Upid:
 
 def ip_number(ip: str) -> int:
     """Give an IPv4 address as MasterInfo.ip has it: network byte order read as a little-endian number."""
-    return int.from_bytes(ipaddress.IPv4Address(ip).packed, "little")
+    return int.from_bytes(bytes(int(part) for part in ip.split(".")), "little")
 
 
 def ip_text(number: int) -> str:
     """Give the dotted form of MasterInfo.ip."""
-    return str(ipaddress.IPv4Address(number.to_bytes(4, "little")))
+    return ".".join(str(part) for part in number.to_bytes(4, "little"))
