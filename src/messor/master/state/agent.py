@@ -46,7 +46,7 @@ class AgentRecord:
         self.reregistration_timer: Timer | None = None
         """Runs while it is disconnected: --agent_reregister_timeout."""
         self.offer_prefix: bytes | None = None
-        """Cached encoding of the parts of its Offers that never change (agent id, hostname, url, attributes, domain)."""
+        """Cached encoding of what all its Offers share (agent id, hostname, url, attributes, domain)."""
         self.fragment: bytes | None = None
 
     @property

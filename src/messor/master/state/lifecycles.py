@@ -63,9 +63,7 @@ class FrameworkState(Enum):
 
 FRAMEWORK_CHANGES: dict[FrameworkState, frozenset[FrameworkState]] = {
     FrameworkState.RECOVERED: frozenset({FrameworkState.ACTIVE, FrameworkState.COMPLETED}),
-    FrameworkState.ACTIVE: frozenset(
-        {FrameworkState.INACTIVE, FrameworkState.DISCONNECTED, FrameworkState.COMPLETED}
-    ),
+    FrameworkState.ACTIVE: frozenset({FrameworkState.INACTIVE, FrameworkState.DISCONNECTED, FrameworkState.COMPLETED}),
     FrameworkState.INACTIVE: frozenset({FrameworkState.ACTIVE, FrameworkState.DISCONNECTED, FrameworkState.COMPLETED}),
     FrameworkState.DISCONNECTED: frozenset({FrameworkState.ACTIVE, FrameworkState.COMPLETED}),
     FrameworkState.COMPLETED: frozenset(),

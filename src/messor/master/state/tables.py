@@ -16,8 +16,10 @@ from messor.master.state.offer import OfferRecord
 from messor.master.state.signals import Signals
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
-from messor.protos import registry, v0
+from messor.protos import v0
 from messor.wire.upid import Upid
+
+MOST_REMOVED_AGENTS = 100_000
 
 
 class MasterState:
@@ -39,10 +41,10 @@ class MasterState:
         self.unreachable_agents: OrderedDict[str, v0.TimeInfo] = OrderedDict()
         self.gone_agents: OrderedDict[str, v0.TimeInfo] = OrderedDict()
         self.removed_agents: OrderedDict[str, float] = OrderedDict()
-        """Ids of agents that left for good, newest last; at most 100,000 (Y1)."""
+        """When agents left, by id, latest last; at most 100,000 (Y1). Also those that are unreachable or gone."""
+        self.unreachable_tasks: dict[str, dict[str, list[str]]] = {}
+        """Task ids by framework id by unreachable agent, to find them when it returns or is forgotten."""
         self.offers: dict[str, OfferRecord] = {}
-        self.registry = registry.Registry()
-        """The last registry content that is known to be stored."""
         self.next_framework = 0
         self.next_agent = 0
         self.next_offer = 0
@@ -108,11 +110,26 @@ class MasterState:
         agent.pid = pid
         self.agents_by_pid[pid] = agent
 
-    def remove_agent(self, agent: AgentRecord) -> None:
-        """Forget an agent; it must hold no task, executor or offer any more."""
+    def remove_agent(self, agent: AgentRecord, now: float) -> None:
+        """Forget an agent, but remember its id; it must hold no task, executor or offer any more."""
         del self.agents[agent.id]
         if self.agents_by_pid.get(agent.pid) is agent:
             del self.agents_by_pid[agent.pid]
+        self.removed_agents[agent.id] = now
+        while len(self.removed_agents) > MOST_REMOVED_AGENTS:
+            self.removed_agents.popitem(last=False)
+
+    def remember_unreachable(self, task: TaskRecord) -> None:
+        """Note that a task went with its unreachable agent."""
+        self.unreachable_tasks.setdefault(task.agent_id, {}).setdefault(task.framework_id, []).append(task.id)
+
+    def forget_unreachable(self, agent_id: str) -> None:
+        """Forget the unreachable tasks of an agent: it returned, or is no longer remembered itself."""
+        for framework_id, task_ids in self.unreachable_tasks.pop(agent_id, {}).items():
+            framework = self.frameworks.get(framework_id)
+            if framework is not None:
+                for task_id in task_ids:
+                    framework.unreachable_tasks.pop(task_id, None)
 
     # --- tasks and executors -----------------------------------------------------------------------------------------
 
