@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EXITED = "exited"
+"""Stands for a message's name where the end of a link waits in line with messages; compared by identity."""
+
 
 def missing_fields(message: Any) -> str:
     """Name the required fields that are not set, comma separated."""
@@ -111,6 +114,19 @@ class Actor(Component):
         else:
             self._handle(sender, name, body)
 
+    def deliver_exited(self, peer: Upid) -> None:
+        """Take the news that a linked peer's connection ended, in order with its messages."""
+        if self._draining:
+            self._waiting.append((peer, EXITED, b""))
+            return
+        try:
+            self.exited(peer)
+        except Exception:
+            log.exception("%s failed to notice the exit of %s", self.name, peer)
+            self.host.metrics.handler_failures.increment()
+            if not self.invariants_hold():
+                self.host.exit(1, f"{self.name} is inconsistent after an exit; exiting so that fail-over can work")
+
     def _handle(self, sender: Upid, name: str, body: bytes) -> None:
         handler = self.handlers.get(name)
         if handler is None:
@@ -134,22 +150,22 @@ class Actor(Component):
                 handler.call(sender, message, body)
             else:
                 handler.call(sender, message)
-        except Exception:
-            self._failed(handler, message)
+        except Exception as error:
+            self._failed(handler, message, error)
         if self.after_message is not None:
             self.after_message()
 
     async def _guarded(self, handler: Handler, arguments: tuple[Any, ...]) -> None:
         try:
             await handler.call(*arguments)
-        except Exception:
-            self._failed(handler, arguments[1])
+        except Exception as error:
+            self._failed(handler, arguments[1], error)
         if self.after_message is not None:
             self.after_message()
 
-    def _failed(self, handler: Handler, message: Message) -> None:
+    def _failed(self, handler: Handler, message: Message, error: Exception) -> None:
         """Keep going after a bug if the books still balance; a broken actor must not serve (DESIGN 4)."""
-        log.exception("%s failed to handle %s from its peer: %s", self.name, handler.name, message)
+        log.error("%s failed to handle %s: %s", self.name, handler.name, message, exc_info=error)
         self.host.metrics.handler_failures.increment()
         if not self.invariants_hold():
             self.host.exit(1, f"{self.name} is inconsistent after {handler.name}; exiting so that fail-over can work")
@@ -157,7 +173,7 @@ class Actor(Component):
     def _pause(self) -> None:
         """Let a started coroutine run to its first await before the next message.
 
-        The loop runs what was scheduled in order, so a drain scheduled now comes right after the coroutine's first step.
+        The loop runs what was scheduled in order: a drain scheduled now comes right after the coroutine's first step.
         """
         self._draining = True
         self.host.clock.after(0, self._drain)
@@ -165,4 +181,8 @@ class Actor(Component):
     def _drain(self) -> None:
         self._draining = False
         while self._waiting and not self._draining:
-            self._handle(*self._waiting.popleft())
+            sender, name, body = self._waiting.popleft()
+            if name is EXITED:
+                self.deliver_exited(sender)
+            else:
+                self._handle(sender, name, body)

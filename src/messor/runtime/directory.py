@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Authenticate = Callable[[Request, str], "Response | None | Awaitable[Response | None]"]
+Authenticate = Callable[[Request, str], "Response | Awaitable[Response | None] | None"]
 """(request, realm) -> a refusal, or None with ``request.principal`` set."""
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import unquote_plus
 
-from messor.errors import InvalidRequest
-
 
 class Request:
     """One HTTP request. Header names are lower case; the body is complete unless ``body_stream`` is set."""
@@ -39,15 +37,12 @@ class Request:
 
     @property
     def query(self) -> dict[str, str]:
-        """Decode the query; raises InvalidRequest when it is not ``key=value`` pairs."""
+        """Decode the query; what stands behind the first ``=`` of a pair is its value (``a=b=c`` is accepted)."""
         result: dict[str, str] = {}
         for part in self.query_text.replace(";", "&").split("&"):
             if not part:
                 continue
             key, equals, value = part.partition("=")
-            if "=" in value:
-                message = f"Malformed query string: '{part}'"
-                raise InvalidRequest(message)
             result[unquote_plus(key)] = unquote_plus(value) if equals else ""
         return result
 
@@ -86,7 +81,7 @@ class Pipe:
         return not self._closed
 
     def write(self, data: bytes) -> None:
-        """Send data as exactly one HTTP chunk; silently dropped once closed, as the stream's end is reported already."""
+        """Send data as exactly one HTTP chunk; dropped once closed: the stream's end is reported already."""
         if self._closed:
             return
         if self._sink is None:

@@ -1,0 +1,576 @@
+"""The one door of a process: libprocess messages and ordinary HTTP on the same port.
+
+A message is recognised from its head alone, delivered synchronously to its actor and answered 202; all replies to what
+one read brought leave in one write. Ordinary requests go to the directory; replies leave in request order (protocols
+a.7), streaming replies as one chunk per ``Pipe.write``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from messor.errors import RemoteProtocolError
+from messor.runtime.directory import Directory
+from messor.runtime.http import Pipe, Request, Response, text_response
+from messor.runtime.replies import CRLF, GZIP_MINIMUM, LAST_CHUNK, ReplyWriter, compress
+from messor.runtime.request_bodies import ArrivingBody, ChunkedBody, FixedBody, parse_chunk_size
+from messor.runtime.request_heads import Head, HeadCache, could_begin_head
+
+log = logging.getLogger(__name__)
+
+MAX_HEAD = 80 * 1024
+"""Bytes of a request head; beyond it the connection is closed, as the original does."""
+
+MAX_BODY = 256 << 20
+"""Bytes of a request body; beyond it 413."""
+
+MAX_PIPELINED = 128
+"""Unanswered requests on one connection before we stop reading it."""
+
+READER_LIMIT = 64 << 20
+"""Bytes a reader of a streaming reply may lag behind before its connection is closed."""
+
+OFFLOADED_GZIP = 256 << 10
+"""Bodies at least this long are compressed in a thread."""
+
+SMALL_WRITE = 64 << 10
+"""Writes up to this size are joined before they go to the socket."""
+
+HELD = 1
+STREAMING = 2
+
+
+class FrontDoor:
+    """Serves every connection of one listening socket."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        run: Callable[[Coroutine[Any, Any, object], str], object],
+        offload: Callable[..., asyncio.Future[Any]],
+        *,
+        verify_peer: bool = False,
+        reader_limit: int = READER_LIMIT,
+    ) -> None:
+        """Serve a directory; ``run`` spawns a supervised task, ``offload`` runs a call in a thread.
+
+        verify_peer: refuse messages whose UPID names another IP than the TCP peer's (protocols a.5).
+        """
+        self.directory = directory
+        self.run = run
+        self.offload = offload
+        self.verify_peer = verify_peer
+        self.reader_limit = reader_limit
+        self.heads = HeadCache()
+        self.replies = ReplyWriter()
+        self.connections: set[Connection] = set()
+        self._empty: asyncio.Event | None = None
+
+    def connect(self) -> Connection:
+        """Make the protocol of one accepted connection."""
+        return Connection(self)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in list(self.connections):
+            connection.close()
+
+    async def closed(self, seconds: float) -> None:
+        """Wait until all connections are gone; those that are not by then are broken off."""
+        if self.connections:
+            self._empty = asyncio.Event()
+            try:
+                await asyncio.wait_for(self._empty.wait(), seconds)
+            except TimeoutError:
+                for connection in list(self.connections):
+                    connection.abort()
+
+    def forget(self, connection: Connection) -> None:
+        """Notice that a connection ended."""
+        self.connections.discard(connection)
+        if self._empty is not None and not self.connections:
+            self._empty.set()
+
+
+class Slot:
+    """A request whose reply must wait for its turn."""
+
+    __slots__ = ("head", "pieces", "response")
+
+    def __init__(self, head: Head | None) -> None:
+        """Start unanswered."""
+        self.head = head
+        self.response: Response | None = None
+        self.pieces: list[bytes] | None = None
+        """A reply that is encoded already."""
+
+
+class Connection(asyncio.Protocol):
+    """One accepted connection."""
+
+    def __init__(self, door: FrontDoor) -> None:
+        """Belong to a front door."""
+        self._door = door
+        self._directory = door.directory
+        self._heads = door.heads.known
+        self._replies = door.replies
+        self._transport: asyncio.Transport | None = None
+        self._client: tuple[str, int] = ("", 0)
+        self._rest = b""
+        self._checked = False
+        self._head: Head | None = None
+        self._body: FixedBody | ChunkedBody | None = None
+        self._arriving: ArrivingBody | None = None
+        self._pending: deque[Slot] = deque()
+        self._pipe: Pipe | None = None
+        self._pipe_head: Head | None = None
+        self._out: list[bytes] = []
+        self._flushing = False
+        self._reading = False
+        self._write_paused = False
+        self._pauses = 0
+        self._last = False
+        """No further request is read: the peer asked to close, or sent its end."""
+
+    # --- what asyncio calls ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports only look like it
+        peer = transport.get_extra_info("peername")
+        self._client = (peer[0], peer[1]) if isinstance(peer, tuple) else ("", 0)
+        self._door.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Handle all complete requests of a read, then write all replies at once."""
+        if self._last and self._body is None:
+            return
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        self._consume(data)
+
+    def eof_received(self) -> bool:
+        """Answer what is pending to a peer that only closed its half; streaming readers are gone."""
+        self._last = True
+        if self._arriving is not None:
+            self._arriving.fail("The peer ended the connection inside a body")
+        return self._pipe is None and self._body is None and bool(self._pending)
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  (how it broke does not matter)
+        """Tell streams that their other end is gone; handlers that still run are left to finish."""
+        self._transport = None
+        self._last = True
+        self._door.forget(self)
+        self._out.clear()
+        waiting = [slot.response.body for slot in self._pending if slot.response is not None]
+        self._pending.clear()
+        self._rest = b""
+        if self._arriving is not None:
+            self._arriving.fail("The peer closed the connection inside a body")
+            self._arriving = None
+        pipe, self._pipe = self._pipe, None
+        for body in (pipe, *waiting):
+            if isinstance(body, Pipe):
+                body.reader_gone()
+
+    def pause_writing(self) -> None:
+        """Stop taking requests from a peer that does not read its replies."""
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        """Go on with what was held back."""
+        self._write_paused = False
+        self._go_on()
+
+    def close(self) -> None:
+        """Close once what was written is sent; a streaming reader is told nothing more."""
+        if self._transport is not None:
+            self._flush()
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def _consume(self, data: bytes) -> None:
+        self._reading = True
+        self._replies.renew()
+        try:
+            self._parse(data)
+        except RemoteProtocolError as error:
+            log.debug("Closing the connection of %s:%d: %s", *self._client, error)
+            self._last = True
+            self._flush()
+            if self._transport is not None:
+                self._transport.close()
+        except Exception:
+            log.exception("Failed on the connection of %s:%d", *self._client)
+            if self._transport is not None:
+                self._transport.abort()
+        finally:
+            self._reading = False
+        if self._out:
+            self._flush()
+
+    def _parse(self, data: bytes) -> None:
+        position = 0
+        size = len(data)
+        heads = self._heads
+        while position < size:
+            if self._body is not None:
+                position = self._continue_body(data, position)
+                continue
+            if self._last:
+                return
+            if self._write_paused or len(self._pending) >= MAX_PIPELINED:
+                self._hold(data[position:])
+                return
+            end = data.find(b"\r\n\r\n", position) + 4
+            raw = data[position:end] if end != 3 else b""
+            head = heads.get(raw)
+            if head is None:
+                end = self._find_head(data, position)
+                if end < 0:
+                    return
+                head = self._door.heads.learn(data[position:end])
+            length = head.length
+            if length == 0:
+                self._complete(head, b"")
+                position = end
+            elif length > 0:
+                stop = end + length
+                if stop > size or head.streams or length > MAX_BODY:
+                    position = self._begin_body(head, data, end)
+                else:
+                    self._complete(head, data[end:stop])
+                    position = stop
+            else:
+                # One chunk holds the whole body of every libprocess message.
+                line = data.find(b"\r\n", end, end + 12)
+                stop = line + 2 + parse_chunk_size(data[end:line]) if line > end else -1
+                if stop < line + 3 or data[stop : stop + 7] != b"\r\n0\r\n\r\n" or head.streams:
+                    position = self._begin_body(head, data, end)
+                else:
+                    self._complete(head, data[line + 2 : stop])
+                    position = stop + 7
+
+    def _find_head(self, data: bytes, position: int) -> int:
+        """Find the end of a head that is not known, or keep what there is of it and give -1."""
+        while data.startswith((b"\r\n", b"\n"), position):  # empty lines between requests are allowed
+            position += 2 if data.startswith(b"\r\n", position) else 1
+        ends = [
+            found + len(mark) for mark in (b"\r\n\r\n", b"\n\n") if (found := data.find(mark, position)) >= position
+        ]
+        if ends:
+            if min(ends) - position > MAX_HEAD:
+                raise RemoteProtocolError("The head is too long")
+            return min(ends)
+        rest = data[position:]
+        if len(rest) > MAX_HEAD or (rest and not self._checked and not could_begin_head(rest)):
+            raise RemoteProtocolError("This is no HTTP")
+        self._checked = True
+        self._rest = rest
+        return -1
+
+    def _begin_body(self, head: Head, data: bytes, position: int) -> int:
+        if head.length > MAX_BODY:
+            return self._too_large(head, len(data))
+        self._head = head
+        self._body = ChunkedBody() if head.length < 0 else FixedBody(head.length)
+        if head.streams and head.sender is None and self._directory.streams_body(head.path):
+            self._arriving = ArrivingBody(self._pause_for_stream)
+            self._serve(head, b"", self._arriving)
+        if position >= len(data):
+            return position
+        return self._continue_body(data, position)
+
+    def _continue_body(self, data: bytes, position: int) -> int:
+        body, head = self._body, self._head
+        assert body is not None
+        assert head is not None
+        position = body.feed(data, position)
+        if self._arriving is not None:
+            for part in body.parts:
+                self._arriving.push(part)
+            body.parts.clear()
+        elif body.size > MAX_BODY:
+            return self._too_large(head, len(data))
+        if body.is_complete:
+            self._body = self._head = None
+            if self._arriving is not None:
+                arriving, self._arriving = self._arriving, None
+                arriving.end()
+            elif body.has_extension:
+                self._reply(head, text_response(500, "failed to decode body"))
+            else:
+                self._complete(head, b"".join(body.parts))
+        return position
+
+    def _too_large(self, head: Head, end: int) -> int:
+        """Refuse a body; what follows on the connection cannot be told from it, so it ends."""
+        self._body = self._head = None
+        self._last = True
+        slot = Slot(None)
+        slot.pieces = self._replies.complete(text_response(413))
+        self._pending.append(slot)
+        log.warning("Refusing a body of %s from %s:%d: it is too large", head.path, *self._client)
+        self._advance()
+        return end
+
+    def _hold(self, rest: bytes) -> None:
+        self._rest = rest
+        self._pause(HELD, paused=True)
+
+    def _go_on(self) -> None:
+        if self._pauses & HELD and not self._write_paused and len(self._pending) < MAX_PIPELINED:
+            self._pause(HELD, paused=False)
+            rest, self._rest = self._rest, b""
+            self._consume(rest)
+
+    def _pause_for_stream(self, paused: bool) -> None:
+        self._pause(STREAMING, paused=paused)
+
+    def _pause(self, why: int, *, paused: bool) -> None:
+        before = self._pauses
+        self._pauses = before | why if paused else before & ~why
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._pauses and not before:
+            self._transport.pause_reading()
+        elif before and not self._pauses:
+            self._transport.resume_reading()
+
+    # --- serving -----------------------------------------------------------------------------------------------------
+
+    def _complete(self, head: Head, body: bytes) -> None:
+        """Handle a request that is all there."""
+        if head.gzipped and body:
+            try:
+                body = _decompress(body)
+            except zlib.error:
+                self._reply(head, text_response(500, "failed to decode body"))
+                return
+        sender = head.sender
+        if sender is None:
+            self._serve(head, body, None)
+            return
+        actor = self._directory.actors.get(head.receiver)
+        if actor is None or not head.name:
+            reply = self._replies.not_found
+        elif self._door.verify_peer and sender.ip != self._client[0]:
+            text = f"UPID IP address validation failed: Message from {sender} was sent from IP {self._client[0]}"
+            reply = b"".join(self._replies.complete(text_response(400, text)))
+        else:
+            actor.deliver(sender, head.name, body)
+            reply = self._replies.accepted
+        if self._pending or self._pipe is not None or not head.keep_alive:
+            slot = Slot(head)
+            slot.pieces = [reply]
+            self._pending.append(slot)
+            self._advance()
+        else:
+            self._out.append(reply)
+
+    def _serve(self, head: Head, body: bytes, arriving: ArrivingBody | None) -> None:
+        request = Request(head.method, head.path, head.headers, body, head.query_text, self._client)
+        request.body_stream = arriving
+        if log.isEnabledFor(logging.INFO):
+            _log_request(head, self._client)
+        answer = self._directory.answer(request)
+        if isinstance(answer, Response):
+            self._reply(head, answer)
+            return
+        slot = Slot(head)
+        self._pending.append(slot)
+        if not head.keep_alive:
+            self._last = True
+        self._door.run(self._finish(slot, answer), f"{head.method} {head.path}")
+
+    async def _finish(self, slot: Slot, answer: Coroutine[Any, Any, Response]) -> None:
+        self._answered(slot, await answer)
+
+    def _reply(self, head: Head, response: Response) -> None:
+        if (
+            self._reading
+            and head.keep_alive
+            and not self._pending
+            and self._pipe is None
+            and isinstance(response.body, bytes)
+            and (len(response.body) < GZIP_MINIMUM or not head.accepts_gzip)
+        ):
+            self._out += self._replies.complete(response)
+            return
+        slot = Slot(head)
+        self._pending.append(slot)
+        self._answered(slot, response)
+
+    def _answered(self, slot: Slot, response: Response) -> None:
+        if self._transport is None:
+            if isinstance(response.body, Pipe):
+                response.body.reader_gone()
+            return
+        head = slot.head
+        if head is not None and head.accepts_gzip and not isinstance(response.body, Pipe):
+            pieces = [response.body] if isinstance(response.body, bytes) else response.body
+            size = sum(map(len, pieces))
+            if size >= OFFLOADED_GZIP:
+                self._door.run(self._compress(slot, response, pieces), "compress a reply")
+                return
+            if size >= GZIP_MINIMUM:
+                response = _gzipped(response, compress(pieces))
+        slot.response = response
+        self._advance()
+
+    async def _compress(self, slot: Slot, response: Response, pieces: list[bytes]) -> None:
+        slot.response = _gzipped(response, await self._door.offload(compress, pieces))
+        self._advance()
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Write the replies whose turn it is."""
+        if not self._reading:
+            self._replies.renew()
+        while self._pending and self._pipe is None:
+            slot = self._pending[0]
+            if slot.pieces is not None:
+                self._out += slot.pieces
+            elif slot.response is None:
+                break
+            elif isinstance(slot.response.body, Pipe):
+                self._pending.popleft()
+                self._begin_pipe(slot.response, slot.response.body, slot.head)
+                continue
+            else:
+                self._out += self._replies.complete(slot.response)
+            self._pending.popleft()
+            if slot.head is None or not slot.head.keep_alive:
+                self._end()
+                return
+        if self._last and not self._pending and self._pipe is None and self._body is None:
+            self._end()
+        elif self._out:
+            self._schedule()
+        if self._pauses & HELD and not self._reading:
+            self._go_on()
+
+    def _begin_pipe(self, response: Response, pipe: Pipe, head: Head | None) -> None:
+        self._out.append(self._replies.streaming(response))
+        self._pipe = pipe
+        self._pipe_head = head
+        self._schedule()
+        pipe.attach(PipeWriter(self))
+
+    def write_chunk(self, data: bytes) -> None:
+        """Write one chunk of the current pipe."""
+        if self._transport is None or not data:
+            return
+        self._out += (b"%x\r\n" % len(data), data, CRLF)
+        if not self._flushing:
+            self._schedule()
+
+    def end_pipe(self) -> None:
+        """End the current pipe and go on with the next reply."""
+        if self._transport is None:
+            return
+        self._out.append(LAST_CHUNK)
+        self._pipe = None
+        if self._pipe_head is None or not self._pipe_head.keep_alive:
+            self._end()
+        else:
+            self._schedule()
+            self._advance()
+
+    def _end(self) -> None:
+        """Close after what was written."""
+        self._last = True
+        self._rest = b""
+        if self._transport is not None:
+            self._flush()
+            self._transport.close()
+
+    def _schedule(self) -> None:
+        """Write at the end of this turn of the loop, or of this read."""
+        if not self._flushing and not self._reading:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        out, transport = self._out, self._transport
+        if not out or transport is None:
+            return
+        self._out = []
+        if len(out) == 1:
+            transport.write(out[0])
+        elif sum(map(len, out)) <= SMALL_WRITE:
+            transport.write(b"".join(out))
+        else:
+            transport.writelines(out)
+        if self._write_paused and transport.get_write_buffer_size() > self._door.reader_limit:
+            log.warning("Closing the connection of %s:%d: it reads too slowly", *self._client)
+            transport.abort()
+
+
+class PipeWriter:
+    """The transport's side of a Pipe (``http.PipeSink``); dead once the pipe ended."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        """Write to a connection whose turn it is."""
+        self._connection: Connection | None = connection
+
+    def write_chunk(self, data: bytes) -> None:
+        """Send one chunk."""
+        if self._connection is not None:
+            self._connection.write_chunk(data)
+
+    def end(self) -> None:
+        """Send the end of the body."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.end_pipe()
+
+
+def _gzipped(response: Response, pieces: list[bytes]) -> Response:
+    return Response(response.status, pieces, headers={**response.headers, "Content-Encoding": "gzip"})
+
+
+def _decompress(body: bytes) -> bytes:
+    """Undo gzip, up to MAX_BODY bytes; raises zlib.error."""
+    machine = zlib.decompressobj(wbits=31)
+    result = machine.decompress(body, MAX_BODY)
+    if not machine.eof:
+        raise zlib.error("incomplete or too large")
+    return result
+
+
+_QUIET = ("/api/v1/scheduler", "/api/v1/executor")
+
+
+def _log_request(head: Head, client: tuple[str, int]) -> None:
+    """Log one line per request (feature L4); the two call APIs only when debugging, they would drown the rest."""
+    level = logging.DEBUG if head.path.endswith(_QUIET) else logging.INFO
+    if not log.isEnabledFor(level):
+        return
+    agent = head.headers.get("user-agent")
+    origin = head.headers.get("x-forwarded-for")
+    log.log(
+        level,
+        "HTTP %s for %s from %s:%d%s%s",
+        head.method,
+        head.path,
+        *client,
+        f" with User-Agent='{agent}'" if agent is not None else "",
+        f" with X-Forwarded-For='{origin}'" if origin is not None else "",
+    )
