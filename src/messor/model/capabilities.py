@@ -26,9 +26,9 @@ class FrameworkCapabilities:
     region_aware: bool = False
 
     @staticmethod
-    def of(capabilities: Iterable[v0.FrameworkInfo.Capability]) -> FrameworkCapabilities:
-        """Read ``FrameworkInfo.capabilities``; unknown ones are ignored."""
-        return _framework(frozenset(item.type for item in capabilities))
+    def of(capabilities: Iterable[v0.FrameworkInfo.Capability | int]) -> FrameworkCapabilities:
+        """Read ``FrameworkInfo.capabilities``; or plain numbers; unknown ones are ignored."""
+        return _framework(frozenset(item if isinstance(item, int) else item.type for item in capabilities))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class AgentCapabilities:
     task_resource_limits: bool = False
 
     @staticmethod
-    def of(capabilities: Iterable[v0.SlaveInfo.Capability]) -> AgentCapabilities:
-        """Read what an agent registered with; unknown ones are ignored."""
-        return _agent(frozenset(item.type for item in capabilities))
+    def of(capabilities: Iterable[v0.SlaveInfo.Capability | int]) -> AgentCapabilities:
+        """Read what an agent registered with; or plain numbers; unknown ones are ignored."""
+        return _agent(frozenset(item if isinstance(item, int) else item.type for item in capabilities))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class MasterCapabilities:
     quota_v2: bool = False
 
     @staticmethod
-    def of(capabilities: Iterable[v0.MasterInfo.Capability]) -> MasterCapabilities:
-        """Read ``MasterInfo.capabilities``; unknown ones are ignored."""
-        return _master(frozenset(item.type for item in capabilities))
+    def of(capabilities: Iterable[v0.MasterInfo.Capability | int]) -> MasterCapabilities:
+        """Read ``MasterInfo.capabilities``; or plain numbers; unknown ones are ignored."""
+        return _master(frozenset(item if isinstance(item, int) else item.type for item in capabilities))
 
 
 @functools.lru_cache(maxsize=256)

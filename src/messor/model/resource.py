@@ -38,6 +38,7 @@ class Kind:
     __slots__ = (
         "__weakref__",
         "_allocations",
+        "_old_tail",
         "allocation_role",
         "canonical",
         "disk_source",
@@ -80,6 +81,7 @@ class Kind:
         rest.ClearField("type")
         self.tail = rest.SerializePartialToString()
         self.unallocated: Kind = self
+        self._old_tail: bytes | None = None
         self._allocations: dict[str, Kind] = {}
 
     @property
@@ -116,14 +118,28 @@ class Kind:
         """Make a resource of this kind without a value."""
         return v0.Resource.FromString(self.head + self.tail)
 
-    def encoded(self, amount: Amount) -> bytes:
-        """Encode a resource of this kind and amount (for whole kinds the amount is their own)."""
+    def encoded(self, amount: Amount, *, old: bool = False) -> bytes:
+        """Encode a resource of this kind and amount (for whole kinds the amount is their own).
+
+        old: write the reservation as before refinement; raises InvalidRequest when it is refined.
+        """
+        tail = self.old_tail() if old else self.tail
         value = self.unit if self.unit is not None else amount
         if value.__class__ is int:
-            return self.head + b"\x1a\x09\x09" + _pack_double(to_float(value)) + self.tail
+            return self.head + b"\x1a\x09\x09" + _pack_double(to_float(value)) + tail
         body = value.encoded()  # type: ignore[union-attr]
         tag = b"\x22" if self.value_type == _RANGES else b"\x2a"
-        return self.head + tag + varint(len(body)) + body + self.tail
+        return self.head + tag + varint(len(body)) + body + tail
+
+    def old_tail(self) -> bytes:
+        """Encode what follows the value in the form before refinement, cached; raises InvalidRequest when refined."""
+        if self._old_tail is None:
+            shape = self.shape()
+            resource_formats.downgrade(shape)
+            shape.ClearField("name")
+            shape.ClearField("type")
+            self._old_tail = shape.SerializePartialToString()
+        return self._old_tail
 
     def message(self, amount: Amount) -> v0.Resource:
         """Make a resource of this kind and amount."""

@@ -1,9 +1,9 @@
 """The bag of resources: what an agent has, an offer contains, a task uses.
 
 ``Resources`` is an immutable value. Identity of a part is everything but the amount (see ``resource.Kind``); amounts
-are integers of thousandths, so ``+`` and ``-`` are exact. Subtracting more than there is leaves nothing of that part, as
-in Mesos: check ``contains`` first. Empty and invalid resources vanish on the way in; whoever must refuse them calls
-``validate_resources`` first.
+are integers of thousandths, so ``+`` and ``-`` are exact. Subtracting more than there is leaves nothing of that part,
+as in Mesos: check ``contains`` first. Empty and invalid resources vanish on the way in; whoever must refuse them
+calls ``validate_resources`` first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Resources:
         self._bag: dict[Kind, Amount] = bag if bag is not None else {}
         self._hash: int | None = None
         self._scalars: Mapping[str, int] | None = None
-        self._wire: tuple[int, bytes] | None = None
+        self._wire: dict[int, bytes] | None = None
 
     @classmethod
     def of(cls, messages: Iterable[v0.Resource]) -> Resources:
@@ -59,18 +59,23 @@ class Resources:
         """Make fresh messages, one per part; a shared volume appears once however many copies there are."""
         return [kind.message(amount) for kind, amount in self._expanded()]
 
-    def encoded(self, field_number: int) -> bytes:
-        """Encode as the repeated field of that number, ready to be spliced into an Offer or a task; cached."""
-        wire = self._wire
-        if wire is not None and wire[0] == field_number:
-            return wire[1]
-        tag = varint(field_number << 3 | 2)
-        parts: list[bytes] = []
-        for kind, amount in self._expanded():
-            body = kind.encoded(amount)
-            parts += (tag, varint(len(body)), body)
-        data = b"".join(parts)
-        self._wire = (field_number, data)
+    def encoded(self, field_number: int, *, old: bool = False, allocated: bool = True) -> bytes:
+        """Encode as the repeated field of that number, ready to be spliced into an Offer or a task; cached.
+
+        old: write reservations as before refinement; raises InvalidRequest when one is refined.
+        allocated: False leaves ``allocation_info`` out, for frameworks that are not MULTI_ROLE.
+        """
+        key = field_number << 2 | old << 1 | allocated
+        if self._wire is None:
+            self._wire = {}
+        data = self._wire.get(key)
+        if data is None:
+            tag = varint(field_number << 3 | 2)
+            parts: list[bytes] = []
+            for kind, amount in self._expanded():
+                body = (kind if allocated else kind.unallocated).encoded(amount, old=old)
+                parts += (tag, varint(len(body)), body)
+            data = self._wire[key] = b"".join(parts)
         return data
 
     def _expanded(self) -> Iterator[tuple[Kind, Amount]]:

@@ -14,7 +14,7 @@ _NOT_A_NUMBER = -(2**63)
 
 
 def to_milli(value: float) -> int:
-    """Round to thousandths, halves away from zero; NaN, infinities and what is beyond 64 bits become hugely negative."""
+    """Round to thousandths, halves away from zero; what is no number of 64 bits becomes hugely negative."""
     scaled = value * 1000.0
     if not -9.2e18 < scaled < 9.2e18:  # also true for NaN
         return _NOT_A_NUMBER
