@@ -345,7 +345,7 @@ async def fetch(
     *,
     seconds: float = 60.0,
 ) -> Reply:
-    """Send one request on a connection of its own; raises ConnectionLost, also when it takes longer than ``seconds``."""
+    """Send one request on a connection of its own; raises ConnectionLost, also after too many seconds."""
     connection = ClientConnection(host, port)
     try:
         return await asyncio.wait_for(connection.request(method, path, headers or {}, body), seconds)

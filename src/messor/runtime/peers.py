@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+from messor.errors import ConfigurationError
 from messor.runtime.directory import Directory
 from messor.wire.libprocess import encode_message
 from messor.wire.upid import Upid
@@ -99,6 +101,13 @@ class Peers:
             if not connection.links[peer]:
                 del connection.links[peer]
             connection.rest_later()
+
+    def resolve(self, host: str) -> str:
+        """Turn a host name into IPv4 text; raises ConfigurationError when it is unknown. Blocks while it asks."""
+        try:
+            return socket.gethostbyname(host)
+        except OSError as error:
+            raise ConfigurationError(f"Failed to resolve '{host}': {error.strerror or error}") from error
 
     def http(self, host: str, port: int) -> HttpConnection:
         """Make a client connection; nothing is opened yet."""
