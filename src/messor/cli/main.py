@@ -1,0 +1,67 @@
+"""``messor``, and the classic names ``mesos-local``, ``mesos-master``, ``mesos-agent``, ``mesos-execute``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+PROGRAMS = {
+    "local": ("messor.local.main", "a whole cluster on this machine"),
+    "master": ("messor.master.main", "the master"),
+    "agent": ("messor.agent.main", "an agent"),
+    "execute": ("messor.cli.execute", "run one command as a task and wait for it"),
+}
+
+
+def main() -> int:
+    """Run ``messor PROGRAM FLAGS…``; gives the exit status."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_usage())  # noqa: T201
+        return 0 if arguments else 1
+    if arguments[0] in ("--version", "version"):
+        from messor import MESOS_VERSION, __version__
+
+        print(f"messor {__version__} (speaks Mesos {MESOS_VERSION})")  # noqa: T201
+        return 0
+    if arguments[0] not in PROGRAMS:
+        print(f"messor: there is no program '{arguments[0]}'\n\n{_usage()}", file=sys.stderr)  # noqa: T201
+        return 1
+    return _run(arguments[0], arguments[1:])
+
+
+def local() -> int:
+    """Run mesos-local."""
+    return _run("local", sys.argv[1:])
+
+
+def master() -> int:
+    """Run mesos-master."""
+    return _run("master", sys.argv[1:])
+
+
+def agent() -> int:
+    """Run mesos-agent or mesos-slave."""
+    return _run("agent", sys.argv[1:])
+
+
+def execute() -> int:
+    """Run mesos-execute."""
+    return _run("execute", sys.argv[1:])
+
+
+def _run(program: str, arguments: list[str]) -> int:
+    status: int = importlib.import_module(PROGRAMS[program][0]).main(arguments)
+    return status
+
+
+def _usage() -> str:
+    width = max(map(len, PROGRAMS))
+    lines = [f"  messor {name:<{width}}  {what}" for name, (_, what) in PROGRAMS.items()]
+    return "\n".join(
+        ["Usage: messor PROGRAM [--flag=value …]", "", *lines, "", "messor PROGRAM --help lists its flags."]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Starting, watching and stopping one daemon of a local cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from messor.errors import ConfigurationError, ConnectionLost
+from messor.local.probe import get
+
+STOP_SECONDS = 10.0
+"""How long a daemon may take to end before it is killed."""
+
+SECRET_PREFIXES = ("MESOS_", "LIBPROCESS_")
+"""Settings of the surrounding environment that must not leak into the cluster's daemons."""
+
+
+class Daemon:
+    """One master or agent process."""
+
+    def __init__(self, module: str, name: str, flags: Mapping[str, object], folder: Path, port: int) -> None:
+        """Take the module to run, its flags, and where its output goes."""
+        self.module = module
+        self.name = name
+        self.flags = dict(flags)
+        self.folder = folder
+        self.host = "127.0.0.1"
+        self.port = port
+        self.log = folder / "stderr.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None when it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP API is."""
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Start the process; does not wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arguments = [f"--{name}={value}" for name, value in self.flags.items()]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(SECRET_PREFIXES)}
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+                [sys.executable, "-m", self.module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                # Its own session: a Ctrl-C at the terminal reaches only us, and we stop the parts in order.
+                start_new_session=True,
+            )
+
+    def check(self) -> None:
+        """Raise ConfigurationError with its last words when the process ended."""
+        if self._process is None:
+            raise ConfigurationError(f"{self.name} was not started")
+        status = self._process.poll()
+        if status is not None:
+            words = self.log.read_text(errors="replace").strip().splitlines()
+            last = words[-1] if words else "it said nothing"
+            raise ConfigurationError(f"{self.name} ended with status {status}: {last}")
+
+    def is_up(self) -> bool:
+        """Whether its HTTP API answers."""
+        try:
+            return get(self.host, self.port, "/health")[0] == 200
+        except ConnectionLost:
+            return False
+
+    def kill(self) -> None:
+        """End it at once with SIGKILL, as a crash would; its containers live on."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self, how: signal.Signals) -> None:
+        """Ask it to end, and kill it when it does not."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+            deadline = time.monotonic() + STOP_SECONDS
+            while self._process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+        self.kill()
