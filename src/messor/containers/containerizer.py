@@ -50,7 +50,7 @@ class Termination:
     """Raw wait(2) status word of its first process; None when it is not known."""
 
     reason: str | None = None
-    """Name of the TaskStatus.Reason its unfinished tasks get, when the container's end was not the executor's own doing."""
+    """Name of the TaskStatus.Reason its unfinished tasks get, when its end was not the executor's own doing."""
 
     message: str = ""
     limited_resources: Sequence[v0.Resource] = ()
@@ -79,7 +79,8 @@ class Containerizer(Protocol):
     async def launch(self, container_id: str, spec: LaunchSpec) -> int:
         """Fetch, prepare and start; gives the pid. Raises ContainerError, with nothing left behind, when it cannot.
 
-        A destroy that arrives meanwhile makes it raise ContainerError too.
+        The error's text is the whole message that the container's tasks get (``Failed to launch container: …``), its
+        reason theirs. A destroy that arrives meanwhile makes it raise ContainerError too.
         """
         ...
 

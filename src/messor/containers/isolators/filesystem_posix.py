@@ -1,0 +1,71 @@
+"""filesystem/posix: persistent volumes as symbolic links in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from messor.containers.native import paths
+from messor.errors import ContainerError
+from messor.protos import v0
+from messor.runtime.host import Disk
+
+
+class VolumeLink(NamedTuple):
+    """One persistent volume of a container."""
+
+    path: str
+    """Where in the sandbox it shows."""
+
+    target: str
+    """Where it really is."""
+
+
+def volume_links(resources: Iterable[v0.Resource], sandbox: str, work_folder: str) -> list[VolumeLink]:
+    """Say which links the sandbox needs for these resources. Raises ContainerError for a path outside the sandbox."""
+    links: list[VolumeLink] = []
+    for resource in resources:
+        if not resource.disk.HasField("persistence"):
+            continue
+        path = resource.disk.volume.container_path
+        if path.startswith("/") or ".." in path.split("/") or not path.strip("./"):
+            raise ContainerError(
+                f"Failed to launch container: The container path '{path}' of the volume is not inside the sandbox"
+            )
+        links.append(VolumeLink(f"{sandbox}/{path}", volume_folder(resource, work_folder)))
+    return links
+
+
+def volume_folder(resource: v0.Resource, work_folder: str) -> str:
+    """Give the folder of a persistent volume: a MOUNT disk is one volume, a PATH disk or the work folder holds many."""
+    source = resource.disk.source
+    if source.type == v0.Resource.DiskInfo.Source.MOUNT and source.HasField("mount"):
+        return source.mount.root
+    root = source.path.root if source.HasField("path") and source.path.root else work_folder
+    if not root.startswith("/"):
+        root = f"{work_folder}/{root}"
+    return paths.persistent_volume(root, _role(resource), resource.disk.persistence.id)
+
+
+def bring_up_to_date(disk: Disk, wanted: Sequence[VolumeLink], existing: Sequence[VolumeLink]) -> None:
+    """Make new links and remove those no longer wanted. Raises ContainerError where something else is in the way."""
+    for link in existing:
+        if link not in wanted and disk.read_link(link.path) == link.target:
+            disk.remove(link.path)
+    for link in wanted:
+        if link in existing or disk.read_link(link.path) == link.target:
+            continue
+        if disk.exists(link.path):
+            raise ContainerError(
+                f"Failed to launch container: There is already something at '{link.path}' where a volume belongs"
+            )
+        disk.make_folder(link.target)
+        disk.make_folder(link.path.rpartition("/")[0])
+        disk.link(link.target, link.path)
+
+
+def _role(resource: v0.Resource) -> str:
+    """Give the role a volume is kept for: that of the innermost reservation, in either format."""
+    if resource.reservations:
+        return resource.reservations[-1].role
+    return resource.role or "*"
