@@ -43,6 +43,8 @@ class SimulatedHost:
         self.exit_status: int | None = None
         """What the process ended itself with; None while it runs or when it was killed."""
         self.exit_message = ""
+        self.on_exit: Callable[[int], None] | None = None
+        """Told the exit status when the process ends itself."""
         self.wall_clock = SimulatedClock(self)
         self.supervisor = SimulatedTasks(self)
         self.mount = SimulatedDisk(files)
@@ -73,6 +75,8 @@ class SimulatedHost:
         self.exit_message = message
         self.world.trace.record(self.world.time, "exit", self.name, "", f"{status} {message}")
         self.die(silent=False)
+        if self.on_exit is not None:
+            self.on_exit(status)
 
     def crash(self, *, silent: bool = False, keep_unsynced: bool = False) -> None:
         """Lose memory at once, and with it unsynced files.

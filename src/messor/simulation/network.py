@@ -99,6 +99,9 @@ class Network:
         self.names: dict[str, str] = {}
         self.exchanges: dict[Exchange, None] = {}
         self.observers: list[Callable[[Envelope], None]] = []
+        """Told of each message after it was handled."""
+        self.senders: list[Callable[[Envelope], None]] = []
+        """Told of each message when it is sent."""
         self._connections: dict[tuple[Address, Address], Connection] = {}
         self._last: dict[tuple[Address, Address], float] = {}
         self._cut: dict[tuple[str, str], None] = {}
@@ -193,6 +196,8 @@ class Network:
         target = envelope.receiver.address
         if not envelope.receiver.is_reachable:
             return
+        for sender in self.senders:
+            sender(envelope)
         for watch in self._dropped:
             if watch.takes(envelope):
                 self._lose(envelope)

@@ -1,0 +1,1 @@
+"""What tests are built from: builders for messages, fake peers, matchers, fixtures."""
