@@ -2,8 +2,8 @@
 """The test framework of the pesos driver: 250 tasks over 5 executors, launched from a thread of its own.
 
 Each task names an executor that is plain ``ping``: it never registers, so its tasks end as TASK_FAILED when ping exits
-or after the registration timeout. What is shown is the driver: strings as offer ids, snake_case calls, calls from another
-thread, tasks that share an executor.
+or after the registration timeout. What is shown is the driver: strings as offer ids, snake_case calls, calls from
+another thread, tasks that share an executor.
 
     python examples/pesos_test_framework.py [MASTER] [HOST TO PING]
 """

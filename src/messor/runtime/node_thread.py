@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from messor.runtime.node import Node
+from messor.runtime.node import Node, new_loop
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,8 @@ class NodeThread:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._live())
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(self._live())
         except BaseException as error:
             if self._ready.is_set():
                 log.exception("The driver's loop ended")
