@@ -124,7 +124,10 @@ def describe_task(flags: ExecuteFlags) -> v0.TaskInfo:
         if flags.name is not None or flags.command is not None:
             raise ConfigurationError("Give either --task or --name and --command, not both")
         # The agent is known only with the offer; the JSON is that of the v1 API.
-        return devolve(from_dict({"agent_id": {"value": ""}, **_object(flags.task, "task")}, v1.TaskInfo))
+        description: v0.TaskInfo = devolve(
+            from_dict({"agent_id": {"value": ""}, **_object(flags.task, "task")}, v1.TaskInfo)
+        )
+        return description
     if not flags.name:
         raise ConfigurationError("Either --task or --name and --command must be given: --name is missing")
     if not flags.command:

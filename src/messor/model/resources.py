@@ -18,6 +18,7 @@ from messor.model.resource import Amount, Kind, parse_resource, resource_text, v
 from messor.model.scalars import to_float
 from messor.protos import v0
 
+_RESERVED, _REVOCABLE, _SHARED = 1, 2, 4
 _BAGS_LIMIT = 4096
 _bags: dict[tuple[bytes, ...], Resources] = {}
 
@@ -25,13 +26,14 @@ _bags: dict[tuple[bytes, ...], Resources] = {}
 class Resources:
     """An immutable bag of resources, always in the stack form of reservations."""
 
-    __slots__ = ("_bag", "_hash", "_scalars", "_wire")
+    __slots__ = ("_bag", "_hash", "_scalars", "_traits", "_wire")
 
     def __init__(self, bag: dict[Kind, Amount] | None = None) -> None:
         """Wrap kinds and amounts that the caller will not touch again; ``of`` reads messages."""
         self._bag: dict[Kind, Amount] = bag if bag is not None else {}
         self._hash: int | None = None
         self._scalars: Mapping[str, int] | None = None
+        self._traits: int | None = None
         self._wire: dict[int, bytes] | None = None
 
     @classmethod
@@ -207,6 +209,46 @@ class Resources:
             if kind.reservation_role is not None:
                 result.setdefault(kind.reservation_role, {})[kind] = amount
         return {role: Resources(bag) for role, bag in result.items()}
+
+    @property
+    def has_shared(self) -> bool:
+        """Whether a shared volume is among the parts; cached."""
+        return bool(self._look() & _SHARED)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is reserved, revocable or shared: anybody may be offered all of it; cached."""
+        return not self._look()
+
+    def _look(self) -> int:
+        traits = self._traits
+        if traits is None:
+            traits = 0
+            for kind in self._bag:
+                if kind.reservation_role is not None:
+                    traits |= _RESERVED
+                if kind.is_revocable:
+                    traits |= _REVOCABLE
+                if kind.is_shared:
+                    traits |= _SHARED
+            self._traits = traits
+        return traits
+
+    def nonscalars_first(self) -> Resources:
+        """Put what is subject to quota (unreserved lasting scalars) last: the order of offers."""
+        first: dict[Kind, Amount] = {}
+        last: dict[Kind, Amount] = {}
+        ordered = True
+        for kind, amount in self._bag.items():
+            if kind.is_scalar and kind.reservation_role is None and not kind.is_revocable:
+                last[kind] = amount
+            else:
+                ordered = ordered and not last
+                first[kind] = amount
+        if ordered:
+            return self
+        first.update(last)
+        return Resources(first)
 
     # --- allocation --------------------------------------------------------------------------------------------------
 

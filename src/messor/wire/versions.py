@@ -27,15 +27,17 @@ NANOS = 1_000_000_000
 
 def evolve(message: Message) -> Any:
     """Give the v1 twin of a v0 message."""
-    return _translator(type(message), True)(message)
+    kind: Any = type(message)
+    return _translator(kind, True)(message)
 
 
 def devolve(message: Message) -> Any:
     """Give the v0 twin of a v1 message."""
-    return _translator(type(message), False)(message)
+    kind: Any = type(message)
+    return _translator(kind, False)(message)
 
 
-def evolved(data: bytes, kind: type[Any]) -> Any:
+def evolved(data: bytes, kind: Any) -> Any:
     """Read the encoding of a v0 message of that kind as its v1 twin.
 
     Not for the two messages whose encodings differ: ``scheduler.Call`` and ``master.Call``, nor what holds them.

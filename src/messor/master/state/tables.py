@@ -38,6 +38,10 @@ class MasterState:
         self.agents_by_pid: dict[Upid, AgentRecord] = {}
         self.recovered_agents: dict[str, v0.SlaveInfo] = {}
         """Admitted before a failover and not heard of yet."""
+        self.rejoining_agents: set[str] = set()
+        """Ids of agents without a record whose re-registration waits for the registry."""
+        self.marking_unreachable: set[str] = set()
+        """Ids of recovered agents that the registry is being told to be unreachable."""
         self.unreachable_agents: OrderedDict[str, v0.TimeInfo] = OrderedDict()
         self.gone_agents: OrderedDict[str, v0.TimeInfo] = OrderedDict()
         self.removed_agents: OrderedDict[str, float] = OrderedDict()

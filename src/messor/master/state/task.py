@@ -23,6 +23,7 @@ class TaskRecord:
         "framework_id",
         "id",
         "is_removable",
+        "last_status_state",
         "resources",
         "state",
         "status_update_state",
@@ -47,6 +48,8 @@ class TaskRecord:
         self.status_update_uuid: bytes | None = None
         self.statuses: list[bytes] = []
         """Encoded TaskStatus messages, ``data`` dropped, oldest first; one per state (a repeated state replaces)."""
+        self.last_status_state: int | None = None
+        """State of the last of them, None when it was not looked at yet."""
         self.fragment: bytes | None = None
         """Cached JSON for /state; whoever changes the task sets it to None."""
         self.is_removable = False
@@ -56,6 +59,23 @@ class TaskRecord:
     def is_terminal(self) -> bool:
         """Whether the latest state is terminal."""
         return is_terminal(self.state)
+
+    def latest_status(self) -> v0.TaskStatus | None:
+        """Decode the last status, None when there was none."""
+        return v0.TaskStatus.FromString(self.statuses[-1]) if self.statuses else None
+
+    def add_status(self, state: int, status: bytes) -> bool:
+        """Append an encoded TaskStatus, in the place of the last one if that has the same state; tells if it is new."""
+        statuses = self.statuses
+        if statuses:
+            if self.last_status_state is None:
+                self.last_status_state = v0.TaskStatus.FromString(statuses[-1]).state
+            if self.last_status_state == state:
+                statuses[-1] = status
+                return False
+        statuses.append(status)
+        self.last_status_state = state
+        return True
 
     def encoded(self) -> bytes:
         """Encode as mesos.Task."""
