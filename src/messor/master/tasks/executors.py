@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from messor.allocator.service import AllocatorService
+from messor.allocator.interfaces import Allocator
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
@@ -21,9 +21,7 @@ log = logging.getLogger(__name__)
 class Executors(Component):
     """Relays and shuts down."""
 
-    def __init__(
-        self, *, state: MasterState, outbox: Outbox, allocator: AllocatorService, metrics: MasterMetrics
-    ) -> None:
+    def __init__(self, *, state: MasterState, outbox: Outbox, allocator: Allocator, metrics: MasterMetrics) -> None:
         """Collaborators."""
         self.state = state
         self.outbox = outbox
@@ -100,4 +98,4 @@ class Executors(Component):
         if executor is None:
             return
         self.state.remove_executor(executor)
-        self.allocator.recover_resources(framework_id, agent.id, executor.resources, None, True)
+        self.allocator.recover_resources(framework_id, agent.id, executor.resources, None, is_allocated=True)

@@ -113,7 +113,7 @@ class Reconciliation(Component):
         framework: FrameworkRecord,
         task_id: str,
         agent_id: str | None,
-        state: v0.TaskState.ValueType,
+        state: v0.TaskState,
         message: str,
         unreachable_time: v0.TimeInfo | None = None,
     ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from messor.allocator.service import AllocatorService
+from messor.allocator.interfaces import Allocator
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
 from messor.master.state.framework import FrameworkRecord
@@ -39,7 +39,7 @@ class TaskUpdates(Component):
     """Receives updates from agents and makes the master's own."""
 
     def __init__(
-        self, *, state: MasterState, outbox: Outbox, allocator: AllocatorService, metrics: MasterMetrics, host: Host
+        self, *, state: MasterState, outbox: Outbox, allocator: Allocator, metrics: MasterMetrics, host: Host
     ) -> None:
         """Collaborators."""
         self.state = state
@@ -184,7 +184,7 @@ class TaskUpdates(Component):
 
     def _free(self, task: TaskRecord) -> None:
         """Give a task's resources back to the allocator, which waits for its next round to offer them."""
-        self.allocator.recover_resources(task.framework_id, task.agent_id, task.resources, None, True)
+        self.allocator.recover_resources(task.framework_id, task.agent_id, task.resources, None, is_allocated=True)
         agent = self.state.agents.get(task.agent_id)
         framework = self.state.frameworks.get(task.framework_id)
         if agent is not None and framework is not None:
