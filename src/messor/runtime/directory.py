@@ -171,11 +171,11 @@ def error_response(error: MesosError) -> Response:
 
 
 def _longest(actor: Actor, path: str) -> tuple[Endpoint, str] | None:
+    """Find the longest endpoint path that is the path or a prefix of it; ``/`` is a prefix of nothing else."""
     candidate = path
-    while True:
+    while candidate:
         endpoint = actor.endpoints.get(candidate)
         if endpoint is not None:
             return endpoint, path[len(candidate) :]
-        if candidate in ("/", ""):
-            return None
-        candidate = candidate.rpartition("/")[0] or "/"
+        candidate = candidate.rpartition("/")[0]
+    return None

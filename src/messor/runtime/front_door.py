@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -16,7 +17,7 @@ from typing import Any, cast
 
 from messor.errors import RemoteProtocolError
 from messor.runtime.directory import Directory
-from messor.runtime.http import Pipe, Request, Response, text_response
+from messor.runtime.http import FileResponse, Pipe, Request, Response, text_response
 from messor.runtime.replies import CRLF, GZIP_MINIMUM, LAST_CHUNK, ReplyWriter, compress
 from messor.runtime.request_bodies import ArrivingBody, ChunkedBody, FixedBody, parse_chunk_size
 from messor.runtime.request_heads import Head, HeadCache, could_begin_head
@@ -40,6 +41,9 @@ OFFLOADED_GZIP = 256 << 10
 
 SMALL_WRITE = 64 << 10
 """Writes up to this size are joined before they go to the socket."""
+
+FILE_PIECE = 256 << 10
+"""Bytes of a file read and written at a time."""
 
 HELD = 1
 STREAMING = 2
@@ -128,7 +132,10 @@ class Connection(asyncio.Protocol):
         self._arriving: ArrivingBody | None = None
         self._pending: deque[Slot] = deque()
         self._pipe: Pipe | None = None
-        self._pipe_head: Head | None = None
+        self._is_sending = False
+        """A pipe or a file has the connection for itself."""
+        self._sending_head: Head | None = None
+        self._drained: asyncio.Future[None] | None = None
         self._out: list[bytes] = []
         self._flushing = False
         self._reading = False
@@ -160,13 +167,14 @@ class Connection(asyncio.Protocol):
         self._last = True
         if self._arriving is not None:
             self._arriving.fail("The peer ended the connection inside a body")
-        return self._pipe is None and self._body is None and bool(self._pending)
+        return self._pipe is None and self._body is None and (bool(self._pending) or self._is_sending)
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  (how it broke does not matter)
         """Tell streams that their other end is gone; handlers that still run are left to finish."""
         self._transport = None
         self._last = True
         self._door.forget(self)
+        self._wake_sender()
         self._out.clear()
         waiting = [slot.response.body for slot in self._pending if slot.response is not None]
         self._pending.clear()
@@ -186,7 +194,12 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with what was held back."""
         self._write_paused = False
+        self._wake_sender()
         self._go_on()
+
+    def _wake_sender(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
 
     def close(self) -> None:
         """Close once what was written is sent; a streaming reader is told nothing more."""
@@ -372,7 +385,7 @@ class Connection(asyncio.Protocol):
         else:
             actor.deliver(sender, head.name, body)
             reply = self._replies.accepted
-        if self._pending or self._pipe is not None or not head.keep_alive:
+        if self._pending or self._is_sending or not head.keep_alive:
             slot = Slot(head)
             slot.pieces = [reply]
             self._pending.append(slot)
@@ -403,7 +416,8 @@ class Connection(asyncio.Protocol):
             self._reading
             and head.keep_alive
             and not self._pending
-            and self._pipe is None
+            and not self._is_sending
+            and type(response) is Response
             and isinstance(response.body, bytes)
             and (len(response.body) < GZIP_MINIMUM or not head.accepts_gzip)
         ):
@@ -440,7 +454,7 @@ class Connection(asyncio.Protocol):
         """Write the replies whose turn it is."""
         if not self._reading:
             self._replies.renew()
-        while self._pending and self._pipe is None:
+        while self._pending and not self._is_sending:
             slot = self._pending[0]
             if slot.pieces is not None:
                 self._out += slot.pieces
@@ -450,13 +464,17 @@ class Connection(asyncio.Protocol):
                 self._pending.popleft()
                 self._begin_pipe(slot.response, slot.response.body, slot.head)
                 continue
+            elif isinstance(slot.response, FileResponse):
+                self._pending.popleft()
+                self._begin_file(slot.response, slot.head)
+                continue
             else:
                 self._out += self._replies.complete(slot.response)
             self._pending.popleft()
             if slot.head is None or not slot.head.keep_alive:
                 self._end()
                 return
-        if self._last and not self._pending and self._pipe is None and self._body is None:
+        if self._last and not self._pending and not self._is_sending and self._body is None:
             self._end()
         elif self._out:
             self._schedule()
@@ -466,7 +484,8 @@ class Connection(asyncio.Protocol):
     def _begin_pipe(self, response: Response, pipe: Pipe, head: Head | None) -> None:
         self._out.append(self._replies.streaming(response))
         self._pipe = pipe
-        self._pipe_head = head
+        self._is_sending = True
+        self._sending_head = head
         self._schedule()
         pipe.attach(PipeWriter(self))
 
@@ -483,8 +502,43 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         self._out.append(LAST_CHUNK)
+        self._sent()
+
+    def _begin_file(self, response: FileResponse, head: Head | None) -> None:
+        self._is_sending = True
+        self._sending_head = head
+        self._door.run(self._send_file(response), f"send {response.path}")
+
+    async def _send_file(self, response: FileResponse) -> None:
+        """Send a file piece by piece; a file that ends early breaks the connection, for its length was promised."""
+        try:
+            file = open(response.path, "rb")  # noqa: ASYNC230, SIM115  (local files; closed below)
+        except OSError as error:
+            self._out += self._replies.complete(text_response(404, f"Failed to open '{response.path}': {error}"))
+            self._sent()
+            return
+        with file:
+            left = os.fstat(file.fileno()).st_size
+            self._replies.renew()
+            self._out.append(self._replies.head(response, left))
+            while left and self._transport is not None:
+                piece = file.read(min(left, FILE_PIECE))
+                if not piece:
+                    self.abort()
+                    return
+                left -= len(piece)
+                self._out.append(piece)
+                self._flush()
+                if self._write_paused:
+                    self._drained = asyncio.get_running_loop().create_future()
+                    await self._drained
+        self._sent()
+
+    def _sent(self) -> None:
+        """Go on after a pipe or a file."""
         self._pipe = None
-        if self._pipe_head is None or not self._pipe_head.keep_alive:
+        self._is_sending = False
+        if self._sending_head is None or not self._sending_head.keep_alive:
             self._end()
         else:
             self._schedule()

@@ -146,6 +146,17 @@ class Response:
             self.headers["Content-Type"] = content_type
 
 
+class FileResponse(Response):
+    """A reply whose body is a file, sent piece by piece as fast as the reader takes it; only a real front door can."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str, content_type: str, headers: Mapping[str, str] | None = None) -> None:
+        """Send what the file holds when its turn comes."""
+        super().__init__(200, b"", content_type, headers)
+        self.path = path
+
+
 REASONS = {
     100: "Continue",
     200: "OK",
@@ -175,3 +186,11 @@ def text_response(status: int, text: str | None = None) -> Response:
     """Answer with plain text; without a text it is ``404 Not Found.`` and the like, as libprocess says it."""
     body = text if text is not None else f"{status} {REASONS[status]}."
     return Response(status, body.encode(), TEXT)
+
+
+def json_response(body: bytes, request: Request | None = None) -> Response:
+    """Answer with JSON that is encoded already; with ``?jsonp=name`` as a script that calls name (feature W9)."""
+    callback = request.query.get("jsonp") if request is not None and request.query_text else None
+    if callback:
+        return Response(200, [callback.encode(), b"(", body, b")"], "text/javascript")
+    return Response(200, body, "application/json")

@@ -160,11 +160,11 @@ class Metrics:
 
     def _tables(self) -> Iterable[dict[str, object]]:
         tables: tuple[dict[str, object], ...] = (
-            self.counters,  # type: ignore[assignment]
-            self.gauges,  # type: ignore[assignment]
-            self.pushed,  # type: ignore[assignment]
-            self.timers,  # type: ignore[assignment]
-            self.sources,  # type: ignore[assignment]
+            self.counters,
+            self.gauges,
+            self.pushed,
+            self.timers,
+            self.sources,
         )
         return tables
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 from messor.errors import ConfigurationError
 from messor.runtime.actor import Actor
@@ -24,12 +25,15 @@ from messor.runtime.real_world import RealChance, RealClock, RealTasks
 from messor.runtime.subprocesses import RealProcesses
 from messor.wire.upid import Upid
 
+if TYPE_CHECKING:
+    from messor.runtime.virtual_files import VirtualFiles
+
 log = logging.getLogger(__name__)
 
 Setup = Callable[["Node"], "Awaitable[object] | object"]
 """Spawns a process's actors once its address is known."""
 
-STOP_SECONDS = 5.0
+STOP_SECONDS = 1.0
 """How long stopping may wait for connections to end."""
 
 
@@ -49,6 +53,8 @@ class Node:
     metrics: Metrics
     directory: Directory
     loop: asyncio.AbstractEventLoop
+    files: VirtualFiles
+    """The actor behind ``/files``: attach sandboxes and logs here."""
 
     def __init__(
         self,
@@ -98,7 +104,25 @@ class Node:
         self._door = FrontDoor(
             self.directory, self._tasks.spawn, self._tasks.offload, verify_peer=self.address.verify_peer
         )
+        self._spawn_process_actors()
         self._server = await self.loop.create_server(self._door.connect, sock=self._listener, backlog=4096)
+
+    def _spawn_process_actors(self) -> None:
+        from messor.runtime import process_actors as own  # only real processes need them
+        from messor.runtime.virtual_files import VirtualFiles
+
+        self.files = VirtualFiles()
+        for actor in (
+            own.MetricsActor(self.environ),
+            own.VersionActor(),
+            own.LoggingActor(),
+            own.SystemActor(),
+            own.ProcessesActor(),
+            own.ProfilerActor(),
+            own.HelpActor(),
+            self.files,
+        ):
+            self.directory.spawn(actor)
 
     async def stop(self) -> None:
         """Stop the actors, last spawned first, and close everything; messages already sent still leave."""

@@ -115,18 +115,22 @@ class Peers:
 
         return ClientConnection(host, port)
 
-    async def close(self) -> None:
-        """Send what is queued, then close every connection without telling anybody."""
+    async def close(self, seconds: float = 1.0) -> None:
+        """Send what is queued, then close every connection; nobody is told. Takes at most that many seconds."""
         self._flush()
         self._closed = True
-        for task in list(self._connecting):
-            task.cancel()
-        if self._connecting:
-            await asyncio.gather(*self._connecting, return_exceptions=True)
         for peer in list(self._peers.values()):
             peer.links.clear()
-            peer.close()
+        deadline = self._loop.time() + seconds
+        if self._connecting:
+            await asyncio.wait(self._connecting, timeout=seconds)  # what is queued shall still leave
+        for task in list(self._connecting):
+            task.cancel()
+        ends = [peer.close() for peer in self._peers.values()]
         self._peers.clear()
+        waiting = [end for end in ends if end is not None]
+        if waiting:
+            await asyncio.wait(waiting, timeout=max(0.0, deadline - self._loop.time()))
 
     # --- local actors ------------------------------------------------------------------------------------------------
 
@@ -226,6 +230,7 @@ class Peer(asyncio.Protocol):
         self._early: list[bytes] = []
         self._paused = False
         self._closed = False
+        self._end: asyncio.Future[None] | None = None
         self._last_use = loop.time()
         self._resting: asyncio.TimerHandle | None = None
 
@@ -248,6 +253,9 @@ class Peer(asyncio.Protocol):
         self._transport = None
         if self._resting is not None:
             self._resting.cancel()
+            self._resting = None
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
         if not self._closed:
             self._closed = True
             self._peers.lost(self)
@@ -289,11 +297,14 @@ class Peer(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def close(self) -> None:
-        """Close after what was written; nobody is told."""
+    def close(self) -> asyncio.Future[None] | None:
+        """Close after what was written; nobody is told. Gives the future of the end, None when there is nothing."""
         self._closed = True
         if self._resting is not None:
             self._resting.cancel()
             self._resting = None
-        if self._transport is not None:
-            self._transport.close()
+        if self._transport is None:
+            return None
+        self._end = self._loop.create_future()
+        self._transport.close()
+        return self._end

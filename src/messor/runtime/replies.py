@@ -48,7 +48,11 @@ class ReplyWriter:
         if not isinstance(pieces, list):
             raise TypeError("A pipe has no complete body")
         length = sum(map(len, pieces))
-        return [self._start(response.status), _lines(response), b"Content-Length: %d\r\n\r\n" % length, *pieces]
+        return [self.head(response, length), *pieces]
+
+    def head(self, response: Response, length: int) -> bytes:
+        """Encode the head of a reply with a body of known length."""
+        return self._start(response.status) + _lines(response) + b"Content-Length: %d\r\n\r\n" % length
 
     def streaming(self, response: Response) -> bytes:
         """Encode the head of a reply whose body is a Pipe."""
