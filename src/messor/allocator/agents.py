@@ -1,0 +1,99 @@
+"""What the allocator knows of an agent: what it has, what is out, what is left."""
+
+from __future__ import annotations
+
+from messor.model.capabilities import AgentCapabilities
+from messor.model.resources import EMPTY, Resources
+from messor.protos import v0
+
+
+class Agent:
+    """One agent's books. All bags but ``out`` are without allocation marks."""
+
+    __slots__ = (
+        "active",
+        "allocated",
+        "available",
+        "capabilities",
+        "has_gpus",
+        "id",
+        "info",
+        "is_plain",
+        "offer",
+        "out",
+        "out_total",
+        "refused_by_all",
+        "region",
+        "total",
+    )
+
+    def __init__(self, agent_id: str, info: v0.SlaveInfo, capabilities: AgentCapabilities, total: Resources) -> None:
+        """Begin with everything available."""
+        self.id = agent_id
+        self.active = True
+        self.out: dict[str, Resources] = {}
+        """By framework: what is offered to it or used by it, with allocation marks."""
+        self.out_total = EMPTY
+        """The same in one bag."""
+        self.allocated = EMPTY
+        """The part of it that tasks and executors use (offers are not in it), with allocation marks."""
+        self.available = EMPTY
+        """What may be offered now. A shared volume stays here while it is used."""
+        self.offer: tuple[Resources, str, Resources, Resources] | None = None
+        """What was last made of the available bag for a role: (available, role, to offer, the same with marks)."""
+        self.refused_by_all = -1
+        """The allocator's generation in which every client was found to refuse what is available."""
+        self.is_plain = True
+        self.update_info(info, capabilities)
+        self.update_total(total)
+
+    def update_info(self, info: v0.SlaveInfo, capabilities: AgentCapabilities) -> None:
+        """Take over what the agent says of itself."""
+        self.info = info
+        self.capabilities = capabilities
+        has_domain = info.HasField("domain") and info.domain.HasField("fault_domain")
+        self.region: str | None = info.domain.fault_domain.region.name if has_domain else None
+
+    def update_total(self, total: Resources) -> None:
+        """Take over what the agent has in all."""
+        self.total = total
+        self.has_gpus = total.scalars().get("gpus", 0) > 0
+        self._recount()
+
+    def take(self, framework_id: str, plain: Resources, marked: Resources, *, everything: bool = False) -> None:
+        """Hand resources to a framework; both bags are the same but for the allocation marks.
+
+        everything: the caller knows that nothing is left then.
+        """
+        have = self.out.get(framework_id)
+        self.out[framework_id] = marked if have is None else have + marked
+        self.out_total = self.out_total + plain
+        if everything:
+            self.available = EMPTY
+        else:
+            self._recount()
+
+    def give_back(self, framework_id: str, marked: Resources) -> None:
+        """Take resources back from a framework."""
+        have = self.out.get(framework_id)
+        if have is None:
+            return
+        rest = have - marked
+        if rest:
+            self.out[framework_id] = rest
+        else:
+            del self.out[framework_id]
+        self.out_total = self.out_total - marked.unallocated() if self.out else EMPTY
+        self._recount()
+
+    def _recount(self) -> None:
+        total = self.total
+        if not self.out_total:
+            available = total
+        elif total.has_shared:
+            available = total.nonshared() - self.out_total.nonshared() + total.shared()
+        else:
+            available = total - self.out_total
+        self.available = available
+        self.is_plain = available.is_plain
+        self.refused_by_all = -1

@@ -1,0 +1,369 @@
+"""Dominant resource fairness: the client with the smallest weighted dominant share comes first.
+
+The order is a tree of heaps, one per parent: lowest child first, then below it. Ties break on the number of allocations
+a client ever got, then on its path. A walk takes entries off the heaps as it goes and puts them back, with their new
+shares, when it ends: so the order is a snapshot, and a decision costs O(log n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from heapq import heapify, heappop, heappush, heapreplace
+
+from messor.allocator.sorter import DEFAULT_WEIGHT, Pool
+from messor.model.resource import Kind
+from messor.model.resources import Resources
+
+Entry = tuple[float, int, str, "Node"]
+
+
+class Node:
+    """A client (leaf), or a path with clients below it."""
+
+    __slots__ = (
+        "active",
+        "children",
+        "client",
+        "count",
+        "entry",
+        "heap",
+        "name",
+        "parent",
+        "path",
+        "shared",
+        "stale",
+        "totals",
+        "weight",
+    )
+
+    def __init__(self, name: str, parent: Node | None, weight: float) -> None:
+        self.name = name
+        self.parent = parent
+        self.path: str = f"{parent.path}/{name}" if parent is not None and parent.parent is not None else name
+        self.weight = weight
+        self.client: str | None = None
+        self.active = False
+        self.children: dict[str, Node] = {}
+        self.heap: list[Entry] = []
+        self.entry: Entry | None = None
+        self.stale = False
+        self.count = 0
+        self.totals: dict[str, int] = {}
+        self.shared: dict[tuple[str, Kind], int] | None = None
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether it belongs into its parent's order: active clients and all inner nodes do."""
+        return self.client is None or self.active
+
+
+class DrfSorter:
+    """See ``Sorter``; this one orders by weighted dominant share."""
+
+    def __init__(self, pool: Pool, weights: Mapping[str, float] | None = None) -> None:
+        """Share a pool with other sorters; weights by path, 1.0 for those not named."""
+        self._pool = pool
+        self._sizes: list[tuple[str, float]] = []
+        self._version = -1
+        self._weights = dict(weights or {})
+        self._root = Node("", None, DEFAULT_WEIGHT)
+        self._clients: dict[str, Node] = {}
+        self._active = 0
+        self._rebuild = True
+        self._stale: list[Node] = []
+        self._walking = False
+
+    # --- clients -----------------------------------------------------------------------------------------------------
+
+    def add(self, client: str) -> None:
+        """Add an inactive client and inner nodes above it; a client that gets children moves down into a ``.`` leaf."""
+        node = self._root
+        for name in client.split("/"):
+            if node.client is not None:
+                self._push_down(node)
+            node = node.children.get(name) or self._new_node(name, node)
+        if node.children:
+            node = self._new_node(".", node)
+        node.client = client
+        self._clients[client] = node
+        self._rebuild = True
+
+    def _new_node(self, name: str, parent: Node) -> Node:
+        node = Node(name, parent, DEFAULT_WEIGHT)
+        node.weight = self._weights.get(node.path, DEFAULT_WEIGHT)
+        parent.children[name] = node
+        return node
+
+    def _push_down(self, node: Node) -> None:
+        assert node.client is not None
+        leaf = self._new_node(".", node)
+        leaf.client, node.client = node.client, None
+        leaf.active, node.active = node.active, False
+        leaf.totals = dict(node.totals)
+        leaf.count = node.count
+        leaf.shared = dict(node.shared) if node.shared else None
+        self._clients[leaf.client] = leaf
+
+    def remove(self, client: str) -> None:
+        """Remove a client and the inner nodes that only it needed."""
+        leaf = self._clients.pop(client)
+        if leaf.active:
+            self._active -= 1
+        node: Node | None = leaf.parent
+        while node is not None:
+            _subtract(node, leaf.totals)
+            if leaf.shared and node.shared:
+                for key, copies in leaf.shared.items():
+                    _drop_copies(node.shared, key, copies)
+            node = node.parent
+        current = leaf
+        while current.parent is not None:
+            above = current.parent
+            if not current.children:
+                del above.children[current.name]
+            elif len(current.children) == 1 and "." in current.children:
+                self._pull_up(current)
+            current = above
+        self._rebuild = True
+
+    def _pull_up(self, node: Node) -> None:
+        leaf = node.children.pop(".")
+        assert leaf.client is not None
+        node.client, node.active = leaf.client, leaf.active
+        self._clients[leaf.client] = node
+
+    def activate(self, client: str) -> None:
+        """Let a client take part."""
+        node = self._clients[client]
+        if not node.active:
+            node.active = True
+            self._active += 1
+            self._rebuild = True
+
+    def deactivate(self, client: str) -> None:
+        """Leave a client out."""
+        node = self._clients[client]
+        if node.active:
+            node.active = False
+            self._active -= 1
+            self._rebuild = True
+
+    def contains(self, client: str) -> bool:
+        """Whether there is such a client."""
+        return client in self._clients
+
+    def count(self) -> int:
+        """Count the clients."""
+        return len(self._clients)
+
+    def count_active(self) -> int:
+        """Count the active clients."""
+        return self._active
+
+    def update_weight(self, path: str, weight: float) -> None:
+        """Change the weight of a path."""
+        self._weights[path] = weight
+        node: Node | None = self._root
+        for name in path.split("/"):
+            node = node.children.get(name) if node is not None else None
+        if node is not None:
+            node.weight = weight
+        self._rebuild = True
+
+    # --- books -------------------------------------------------------------------------------------------------------
+
+    def allocated(self, client: str, agent_id: str, resources: Resources) -> None:
+        """Book an allocation on the client and every node above it."""
+        node: Node | None = self._clients[client]
+        scalars = resources.scalars()
+        shared = resources.shared() if resources.has_shared else None
+        while node is not None:
+            node.count += 1
+            totals = node.totals
+            if shared is None:
+                for name, milli in scalars.items():
+                    totals[name] = totals.get(name, 0) + milli
+            else:
+                _add(node, _with_new_copies(node, agent_id, resources, shared))
+            if not node.stale:
+                node.stale = True
+                if not self._walking:  # else the end of the walk puts it back into order
+                    self._stale.append(node)
+            node = node.parent
+
+    def unallocated(self, client: str, agent_id: str, resources: Resources) -> None:
+        """Book on the client and every node above it that resources came back."""
+        node: Node | None = self._clients[client]
+        scalars = resources.scalars()
+        shared = resources.shared() if resources.has_shared else None
+        while node is not None:
+            _subtract(node, scalars if shared is None else _with_last_copies(node, agent_id, resources, shared))
+            if not node.stale:
+                node.stale = True
+                self._stale.append(node)
+            node = node.parent
+
+    def update(self, client: str, agent_id: str, old: Resources, new: Resources) -> None:
+        """Replace part of what a client holds without counting an allocation."""
+        counts = []
+        node: Node | None = self._clients[client]
+        while node is not None:
+            counts.append((node, node.count))
+            node = node.parent
+        self.unallocated(client, agent_id, old)
+        self.allocated(client, agent_id, new)
+        for changed, count in counts:
+            changed.count = count
+
+    def allocation(self, client: str) -> Mapping[str, int]:
+        """Tell what a client holds."""
+        return self._clients[client].totals
+
+    def total_allocation(self) -> Mapping[str, int]:
+        """Tell what all clients hold."""
+        return self._root.totals
+
+    def share(self, client: str) -> float:
+        """Compute a client's share now."""
+        self._sizes = self._pool.sizes()
+        return self._entry(self._clients[client])[0]
+
+    # --- order -------------------------------------------------------------------------------------------------------
+
+    def sort(self) -> list[str]:
+        """List all active clients in order."""
+        return list(self.walk())
+
+    def walk(self) -> Generator[str, None, None]:
+        """Iterate lazily over a snapshot of the order."""
+        if self._rebuild or self._version != self._pool.version:
+            self._rebuild_heaps()
+        elif self._stale:
+            self._settle()
+        return self._walk_all()
+
+    def _walk_all(self) -> Generator[str, None, None]:
+        self._walking = True
+        try:
+            yield from self._walk(self._root)
+        finally:
+            self._walking = False
+            self._root.stale = False
+
+    def _walk(self, above: Node) -> Generator[str, None, None]:
+        heap = above.heap
+        taken: list[Node] = []
+        try:
+            # The first stays on the heap while it is looked at: most walks end there, and replacing it is one sift.
+            while heap:
+                node = heap[0][3]
+                if node.client is not None:
+                    yield node.client
+                else:
+                    yield from self._walk(node)
+                heappop(heap)
+                taken.append(node)
+        finally:
+            if heap and len(taken) + len(heap) > 1:
+                node = heap[0][3]
+                if node.stale:
+                    node.stale = False
+                    node.entry = self._entry(node)
+                    heapreplace(heap, node.entry)
+            for node in taken:
+                if node.stale:
+                    node.stale = False
+                    node.entry = self._entry(node)
+                assert node.entry is not None
+                heappush(heap, node.entry)
+
+    def _entry(self, node: Node) -> Entry:
+        share = 0.0
+        totals = node.totals
+        for name, size in self._sizes:
+            have = totals.get(name)
+            if have:
+                part = (have // 1000 + have % 1000 / 1000.0) / size
+                share = max(share, part)
+        return (share / node.weight, node.count, node.path, node)
+
+    def _settle(self) -> None:
+        """Put nodes that changed outside of a walk where they belong: few by sifting, many by rebuilding."""
+        stale, self._stale = self._stale, []
+        parents: dict[int, tuple[Node, list[Node]]] = {}
+        for node in stale:
+            if node.stale:
+                node.stale = False
+                if node.parent is not None and node.is_sorted:
+                    parents.setdefault(id(node.parent), (node.parent, []))[1].append(node)
+        for parent, changed in parents.values():
+            for node in changed:
+                node.entry = self._entry(node)
+            parent.heap = [node.entry for node in parent.children.values() if node.entry is not None and node.is_sorted]
+            heapify(parent.heap)
+
+    def _rebuild_heaps(self) -> None:
+        self._sizes = self._pool.sizes()
+        self._version = self._pool.version
+        self._rebuild = False
+        for node in self._stale:
+            node.stale = False
+        self._stale.clear()
+        self._rebuild_below(self._root)
+
+    def _rebuild_below(self, above: Node) -> None:
+        heap = []
+        for node in above.children.values():
+            if node.is_sorted:
+                node.entry = self._entry(node)
+                heap.append(node.entry)
+            if node.children:
+                self._rebuild_below(node)
+        heapify(heap)
+        above.heap = heap
+
+
+def _add(node: Node, scalars: Mapping[str, int]) -> None:
+    totals = node.totals
+    for name, milli in scalars.items():
+        totals[name] = totals.get(name, 0) + milli
+
+
+def _subtract(node: Node, scalars: Mapping[str, int]) -> None:
+    totals = node.totals
+    for name, milli in scalars.items():
+        rest = totals.get(name, 0) - milli
+        if rest > 0:
+            totals[name] = rest
+        else:
+            totals.pop(name, None)
+
+
+def _with_new_copies(node: Node, agent_id: str, resources: Resources, shared: Resources) -> Mapping[str, int]:
+    """Count shared volumes only where the node had no copy of them on that agent."""
+    copies = node.shared if node.shared is not None else {}
+    node.shared = copies
+    fresh = Resources(dict(shared.filter(lambda kind: (agent_id, kind) not in copies).items()))
+    for kind, amount in shared.items():
+        assert isinstance(amount, int)
+        copies[agent_id, kind] = copies.get((agent_id, kind), 0) + amount
+    return (resources.nonshared() + fresh).scalars()
+
+
+def _with_last_copies(node: Node, agent_id: str, resources: Resources, shared: Resources) -> Mapping[str, int]:
+    """Count shared volumes only where the node gave back its last copy of them on that agent."""
+    copies = node.shared if node.shared is not None else {}
+    gone = []
+    for kind, amount in shared.items():
+        assert isinstance(amount, int)
+        if _drop_copies(copies, (agent_id, kind), amount):
+            gone.append(kind)
+    return (resources.nonshared() + shared.filter(lambda kind: kind in gone)).scalars()
+
+
+def _drop_copies(copies: dict[tuple[str, Kind], int], key: tuple[str, Kind], amount: int) -> bool:
+    rest = copies.get(key, 0) - amount
+    if rest > 0:
+        copies[key] = rest
+        return False
+    return copies.pop(key, None) is not None

@@ -1,0 +1,189 @@
+"""What a master asks of an allocator; ours and any module's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from messor.model.conversions import Conversion
+from messor.model.quantities import Quantities, parse_min_allocatable
+from messor.model.resources import Resources
+from messor.protos import v0
+
+Offers = dict[str, dict[str, Resources]]
+"""What one framework gets in a round: by role, by agent id, with allocation marks."""
+
+OnOffers = Callable[[str, Offers], None]
+"""Called with a framework id and its offers at the end of a round, once per framework."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatorOptions:
+    """How to allocate; the defaults are those of the master's flags."""
+
+    allocation_interval: float = 1.0
+    """Seconds between rounds over all agents."""
+
+    min_allocatable: tuple[Quantities, ...] = parse_min_allocatable("cpus:0.01|mem:32")
+    """Offer only what holds at least one of these; empty: offer anything."""
+
+    fair_sharing_excluded: tuple[str, ...] = ()
+    """Resource names that do not count for shares."""
+
+    filter_gpu_resources: bool = True
+    """Keep agents that have GPUs for frameworks with the GPU_RESOURCES capability."""
+
+    sorter: str = "drf"
+    """``drf`` or ``random``, for roles and frameworks alike."""
+
+    region: str | None = None
+    """The master's region; agents of other regions are offered to REGION_AWARE frameworks only."""
+
+    agent_recovery_factor: float = 0.8
+    """After failover with quotas: the part of the known agents that must be back before anything is offered."""
+
+    agent_recovery_timeout: float = 600.0
+    """Or seconds after which it is offered anyway."""
+
+
+class Allocator(Protocol):
+    """Decides who is offered what. Calls take effect at once; offers come later, through ``OnOffers``.
+
+    Resources given to a framework carry ``allocation_info.role``; so must those given back. Agents and frameworks may
+    be unknown in ``recover_resources`` (they just left); everywhere else they must have been added.
+    """
+
+    def start(self) -> None:
+        """Begin the rounds."""
+        ...
+
+    def stop(self) -> None:
+        """End the rounds."""
+        ...
+
+    def recover(self, expected_agents: int, *, has_quotas: bool) -> None:
+        """Begin after a failover: with quotas, pause until enough of the known agents are back."""
+        ...
+
+    def add_framework(
+        self,
+        framework_id: str,
+        info: v0.FrameworkInfo,
+        used: Mapping[str, Resources],
+        *,
+        active: bool,
+        suppressed_roles: frozenset[str],
+    ) -> None:
+        """Add a framework with what it uses by agent (of agents already known)."""
+        ...
+
+    def remove_framework(self, framework_id: str) -> None:
+        """Forget a framework; all it still holds is free."""
+        ...
+
+    def activate_framework(self, framework_id: str) -> None:
+        """Offer to it again."""
+        ...
+
+    def deactivate_framework(self, framework_id: str) -> None:
+        """Offer it nothing; it keeps what it holds, its refusals are forgotten."""
+        ...
+
+    def update_framework(self, framework_id: str, info: v0.FrameworkInfo, suppressed_roles: frozenset[str]) -> None:
+        """Take over changed roles, capabilities, filters and suppression."""
+        ...
+
+    def add_agent(
+        self,
+        agent_id: str,
+        info: v0.SlaveInfo,
+        capabilities: Iterable[v0.SlaveInfo.Capability | int],
+        total: Resources,
+        used: Mapping[str, Resources],
+    ) -> None:
+        """Add an agent with all it has (checkpointed reservations and volumes included) and who uses what of it."""
+        ...
+
+    def remove_agent(self, agent_id: str) -> None:
+        """Forget an agent and everything handed out of it."""
+        ...
+
+    def update_agent(
+        self,
+        agent_id: str,
+        info: v0.SlaveInfo,
+        total: Resources | None,
+        capabilities: Iterable[v0.SlaveInfo.Capability | int] | None,
+    ) -> None:
+        """Take over what changed (None: not); changed attributes void all refusals of it."""
+        ...
+
+    def activate_agent(self, agent_id: str) -> None:
+        """Offer its resources again, from the next round over all agents."""
+        ...
+
+    def deactivate_agent(self, agent_id: str) -> None:
+        """Offer nothing of it; what is out stays out until it is given back."""
+        ...
+
+    def update_whitelist(self, hostnames: Iterable[str] | None) -> None:
+        """Offer only agents with these host names; None: all, empty: none."""
+        ...
+
+    def request_resources(self, framework_id: str, requests: Iterable[v0.Request]) -> None:
+        """Hear what a framework would like; ours does nothing with it."""
+        ...
+
+    def update_allocation(
+        self, framework_id: str, agent_id: str, offered: Resources, conversions: Iterable[Conversion]
+    ) -> None:
+        """Convert part of what a framework was offered (reserve, create…); the agent's total follows."""
+        ...
+
+    def update_available(self, agent_id: str, conversions: Iterable[Conversion]) -> None:
+        """Convert what nobody holds, for an operator; raises InvalidRequest when it is not there."""
+        ...
+
+    def transition_offered_to_allocated(self, agent_id: str, resources: Resources) -> None:
+        """Hear that offered resources are used by tasks now."""
+        ...
+
+    def recover_resources(
+        self,
+        framework_id: str,
+        agent_id: str,
+        resources: Resources,
+        filters: v0.Filters | None,
+        *,
+        is_allocated: bool,
+    ) -> None:
+        """Take back resources of one role, and with filters remember the refusal. Starts no round.
+
+        is_allocated: they were used, not just offered.
+        """
+        ...
+
+    def revive_offers(self, framework_id: str, roles: Iterable[str]) -> None:
+        """Offer again for these roles (none: all of the framework's), forgetting refusals."""
+        ...
+
+    def suppress_offers(self, framework_id: str, roles: Iterable[str]) -> None:
+        """Offer nothing for these roles (none: all of the framework's)."""
+        ...
+
+    def update_weights(self, weights: Mapping[str, float]) -> None:
+        """Change weights of roles; takes effect with the next round."""
+        ...
+
+    def dominant_shares(self) -> dict[str, float]:
+        """Tell the weighted dominant share of each role that has frameworks."""
+        ...
+
+    def pause(self) -> None:
+        """Start no rounds; fine if paused."""
+        ...
+
+    def resume(self) -> None:
+        """Start rounds again; fine if not paused."""
+        ...

@@ -1,0 +1,117 @@
+"""The order in which clients (roles, or frameworks within a role) get their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from typing import Protocol
+
+from messor.model.resources import Resources
+from messor.model.scalars import to_float
+
+DEFAULT_WEIGHT = 1.0
+"""What a client's share is divided by unless an operator said otherwise."""
+
+
+class Pool:
+    """The scalars of the whole cluster, by name in thousandths: what shares are parts of. Shared by all sorters."""
+
+    __slots__ = ("excluded", "totals", "version")
+
+    def __init__(self, excluded: Iterable[str] = ()) -> None:
+        """Leave these resource names out of shares (``--fair_sharing_excluded_resource_names``)."""
+        self.excluded = frozenset(excluded)
+        self.totals: dict[str, int] = {}
+        self.version = 0
+
+    def add(self, scalars: Mapping[str, int]) -> None:
+        """Count an agent in."""
+        for name, milli in scalars.items():
+            self.totals[name] = self.totals.get(name, 0) + milli
+        self.version += 1
+
+    def remove(self, scalars: Mapping[str, int]) -> None:
+        """Count an agent out."""
+        for name, milli in scalars.items():
+            rest = self.totals.get(name, 0) - milli
+            if rest:
+                self.totals[name] = rest
+            else:
+                self.totals.pop(name, None)
+        self.version += 1
+
+    def sizes(self) -> list[tuple[str, float]]:
+        """List what counts for shares, as floats: shares are quotients of doubles, or ties would break differently."""
+        return [
+            (name, to_float(milli)) for name, milli in self.totals.items() if milli > 0 and name not in self.excluded
+        ]
+
+
+class Sorter(Protocol):
+    """Clients by path: ``a/b`` is a client below ``a``; shares of a subtree add up.
+
+    A client starts inactive: out of the order but with its books kept.
+    """
+
+    def add(self, client: str) -> None:
+        """Add a client; it must not be there yet."""
+        ...
+
+    def remove(self, client: str) -> None:
+        """Forget a client and what it holds."""
+        ...
+
+    def activate(self, client: str) -> None:
+        """Let it take part in the order; fine if it does."""
+        ...
+
+    def deactivate(self, client: str) -> None:
+        """Leave it out of the order, keeping what it holds; fine if it is."""
+        ...
+
+    def contains(self, client: str) -> bool:
+        """Whether there is such a client, active or not."""
+        ...
+
+    def count(self) -> int:
+        """Count the clients, active or not."""
+        ...
+
+    def count_active(self) -> int:
+        """Count the clients that take part in the order."""
+        ...
+
+    def update_weight(self, path: str, weight: float) -> None:
+        """Divide shares of this path by a weight, now and for clients to come."""
+        ...
+
+    def allocated(self, client: str, agent_id: str, resources: Resources) -> None:
+        """Book what a client got on an agent; a shared volume counts once however many copies it got."""
+        ...
+
+    def unallocated(self, client: str, agent_id: str, resources: Resources) -> None:
+        """Book what a client gave back."""
+        ...
+
+    def update(self, client: str, agent_id: str, old: Resources, new: Resources) -> None:
+        """Book that part of what a client holds was converted; this does not count as one more allocation."""
+        ...
+
+    def allocation(self, client: str) -> Mapping[str, int]:
+        """Tell what a client holds in all, by name in thousandths."""
+        ...
+
+    def share(self, client: str) -> float:
+        """Tell the weighted dominant share of a client."""
+        ...
+
+    def sort(self) -> list[str]:
+        """List all active clients in order."""
+        ...
+
+    def walk(self) -> Generator[str, None, None]:
+        """Iterate over active clients in the order as it is now, lazily.
+
+        What is booked meanwhile takes effect when the walk ends (is exhausted or closed). During a walk, allocations
+        may be booked for the client given last and for no other; there is at most one walk at a time.
+        """
+        ...
