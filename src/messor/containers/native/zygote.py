@@ -17,8 +17,8 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from messor.containers.native import paths
@@ -30,6 +30,9 @@ DEFAULT_LINGER = 10.0
 """Seconds to stay without containers and without an agent."""
 
 _READ_SIZE = 256 * 1024
+
+_PREPARATION_DELAY = 1.0
+"""Seconds to wait with loading the executor, unless one is wanted: starting agents need the processor more."""
 
 
 @dataclass(slots=True)
@@ -60,14 +63,13 @@ class Connection:
 class Zygote:
     """The loop. Everything it does is an answer to a message, to the end of a child, or to having nothing left."""
 
-    def __init__(
-        self, listener: socket.socket, socket_path: str, owner: str, entries: Mapping[str, Entry], linger: float
-    ) -> None:
-        """Serve on a listening socket."""
+    def __init__(self, listener: socket.socket, socket_path: str, owner: str, executor: str, linger: float) -> None:
+        """Serve on a listening socket. executor is the ``module:function`` to load for forked executors."""
         self._listener = listener
         self._socket_path = socket_path
         self._owner = owner
-        self._entries = entries
+        self._executor = executor
+        self._entries: dict[str, Entry] = {"fetch": fetch}
         self._linger = linger
         self._selector = selectors.DefaultSelector()
         self._containers: dict[str, Container] = {}
@@ -75,12 +77,14 @@ class Zygote:
         self._dead_leaders: list[Container] = []
         self._stopping = False
         self._idle_since = time.monotonic()
+        self._prepare_at = 0.0
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Serve until told to stop or nobody needs us any more."""
         wakeup = self._watch_signals()
+        self._prepare_at = time.monotonic() + _PREPARATION_DELAY
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(wakeup, selectors.EVENT_READ, lambda: self._woken(wakeup))
         while not self._is_done():
@@ -91,6 +95,8 @@ class Zygote:
                     # The parent of all containers does not end because of one bad message.
                     log(traceback.format_exc())
             self._finish_dead()
+            if "executor" not in self._entries and time.monotonic() >= self._prepare_at:
+                self._prepare()
         with suppress(OSError):
             os.unlink(self._socket_path)
 
@@ -105,9 +111,28 @@ class Zygote:
     def _patience(self) -> float | None:
         if self._dead_leaders:
             return 0.02  # members of an ended container are still dying
+        if "executor" not in self._entries:
+            return max(0.0, self._prepare_at - time.monotonic())
         if self._connections or any(not container.ended for container in self._containers.values()):
             return None
         return max(0.0, self._idle_since + self._linger - time.monotonic())
+
+    def _prepare(self) -> None:
+        """Load the executor, warm it up, and freeze everything, so that forks copy as little as possible."""
+        name, _, function = self._executor.partition(":")
+        module = importlib.import_module(name)
+        prepare = getattr(module, "prepare", None)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGCHLD, signal.SIGTERM)}
+        if prepare is not None:
+            with signal_wakeup_kept():
+                prepare()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        self._entries["executor"] = getattr(module, function)
+        gc.collect()
+        gc.freeze()
+        # Ends that came while the executor had its hands on the signals.
+        self._reap()
 
     def _watch_signals(self) -> int:
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -285,7 +310,10 @@ class Zygote:
             if folder is not None:
                 os.makedirs(folder, mode=0o755, exist_ok=True)
                 os.close(os.open(paths.status_file(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-            pid = fork(birth, self._entries[message.get("entry", "executor")])
+            entry = message.get("entry", "executor")
+            if entry not in self._entries:
+                self._prepare()
+            pid = fork(birth, self._entries[entry])
         except OSError as error:
             return {"error": f"Failed to fork: {error}"}
         self._containers[container_id] = Container(container_id, pid, folder)
@@ -328,6 +356,18 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+@contextmanager
+def signal_wakeup_kept() -> Iterator[None]:
+    """Put our wake-up descriptor back after something else set its own."""
+    ours = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        theirs = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+        if theirs not in (-1, ours):
+            os.close(theirs)
+
+
 def fetch(environment: Mapping[str, str]) -> int:
     """Run the fetcher in a forked child; its code is loaded only there, and only when something is to be fetched."""
     from messor.containers.fetcher.main import run
@@ -344,18 +384,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--executor", required=True, help="module:function that a forked executor runs")
     parser.add_argument("--linger", type=float, default=DEFAULT_LINGER)
     flags = parser.parse_args(arguments)
-    module, _, name = flags.executor.partition(":")
-    executor: Entry = getattr(importlib.import_module(module), name)
     os.chdir("/")
     processes.become_subreaper()
     processes.rename("messor-zygote")
     listener = socket.socket(fileno=flags.listen_fd)
     listener.setblocking(False)
     os.set_inheritable(flags.listen_fd, False)
-    gc.collect()
-    gc.freeze()
-    entries = {"executor": executor, "fetch": fetch}
-    Zygote(listener, paths.zygote_socket(flags.runtime_dir), flags.owner, entries, flags.linger).run()
+    Zygote(listener, paths.zygote_socket(flags.runtime_dir), flags.owner, flags.executor, flags.linger).run()
 
 
 if __name__ == "__main__":

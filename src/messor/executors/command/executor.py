@@ -75,6 +75,7 @@ class CommandExecutor:
             for descriptor in self._wait(wakeup):
                 self._ready(descriptor, wakeup)
         self._link.close()
+        os.close(wakeup)
         return self._exit_code
 
     def _wait(self, wakeup: int) -> list[int]:

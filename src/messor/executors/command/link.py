@@ -96,9 +96,13 @@ class AgentLink:
             self.stream = None
 
     def _connect(self) -> socket.socket:
+        opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        opened.settimeout(_PATIENCE)
         try:
-            opened = socket.create_connection(self._address, timeout=_PATIENCE)
+            # Not create_connection: for a numeric address it would load the resolver and a codec in every fork.
+            opened.connect(self._address)
         except OSError as error:
+            opened.close()
             raise ConnectionLost(f"Failed to connect to the agent: {error}") from error
         with suppress(OSError):
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -28,6 +28,13 @@ def run(environment: Mapping[str, str]) -> int:
     return CommandExecutor(settings, AgentLink(settings.agent, settings.token), TaskProcess()).run()
 
 
+def prepare() -> None:
+    """Load and warm everything a run needs; called once in the zygote, so that its forks share it."""
+    from messor.executors.command.rehearsal import rehearse
+
+    rehearse()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run as a program; flags that mesos-executor knows are accepted, those that would change something are refused."""
     for argument in sys.argv[1:] if arguments is None else arguments:
