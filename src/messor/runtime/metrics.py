@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -158,15 +159,8 @@ class Metrics:
                 values.update({f"{name}/{key}": value for key, value in timer.statistics().items()})
         return dict(sorted(values.items()))
 
-    def _tables(self) -> Iterable[dict[str, object]]:
-        tables: tuple[dict[str, object], ...] = (
-            self.counters,
-            self.gauges,
-            self.pushed,
-            self.timers,
-            self.sources,
-        )
-        return tables
+    def _tables(self) -> tuple[dict[str, Any], ...]:
+        return self.counters, self.gauges, self.pushed, self.timers, self.sources
 
 
 def _percentile(values: list[float], part: float) -> float:
