@@ -49,6 +49,10 @@ class Recorder(Actor):
         assert found, f"{self.name} got no {kind.DESCRIPTOR.name}, only {self.names()}"
         return found[-1]
 
+    def last_sender(self, kind: type[Message]) -> Upid:
+        """Give who sent the latest message of a type."""
+        return [envelope.sender for envelope in self.envelopes if envelope.name == kind.DESCRIPTOR.full_name][-1]
+
     def names(self) -> list[str]:
         """Give the short names of all messages, in order."""
         return [envelope.name.rpartition(".")[2] for envelope in self.envelopes]

@@ -91,6 +91,10 @@ class SimulatedHost:
         if not keep_unsynced:
             self.files.lose_unsynced(self.world.random)
 
+    def kill(self, *, silent: bool = False) -> None:
+        """End the process as SIGKILL does: memory is lost, what it wrote to files is not."""
+        self.crash(silent=silent, keep_unsynced=True)
+
     def die(self, *, silent: bool) -> None:
         """Take it off the network and stop everything in it."""
         self.is_alive = False

@@ -1,0 +1,58 @@
+"""The registry's store in a simulation: it outlives masters, and notices when two of them write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messor.storage.in_memory import InMemoryStorage
+
+if TYPE_CHECKING:
+    from messor.simulation.host import SimulatedHost
+    from messor.storage.versioned import Variable
+
+
+class WatchedStorage:
+    """One durable store."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.store = InMemoryStorage()
+        self.writer: SimulatedHost | None = None
+        """The process that wrote last."""
+        self.writes = 0
+        self.faults: list[str] = []
+        self.seconds = 0.001
+        """How long reading or writing takes."""
+
+    def opened_by(self, host: SimulatedHost) -> OpenStorage:
+        """Open it for a master process."""
+        return OpenStorage(self, host)
+
+
+class OpenStorage:
+    """The Storage of one master process."""
+
+    def __init__(self, shared: WatchedStorage, host: SimulatedHost) -> None:
+        """Read and write in that process's time."""
+        self._shared = shared
+        self._host = host
+
+    async def fetch(self, name: str) -> Variable:
+        """Read a variable."""
+        await self._host.tasks.sleep(self._shared.seconds)
+        return await self._shared.store.fetch(name)
+
+    async def store(self, variable: Variable, value: bytes) -> Variable | None:
+        """Replace a variable; a dead master's write is lost, a second living writer is a fault."""
+        await self._host.tasks.sleep(self._shared.seconds)
+        stored = await self._shared.store.store(variable, value)
+        if stored is not None:
+            last = self._shared.writer
+            if last is not None and last is not self._host and last.is_alive:
+                self._shared.faults.append(f"{last.name} and {self._host.name} both write the registry")
+            self._shared.writer = self._host
+            self._shared.writes += 1
+        return stored
+
+    def close(self) -> None:
+        """Keep everything."""
