@@ -269,7 +269,8 @@ class Connection(asyncio.Protocol):
             else:
                 # One chunk holds the whole body of every libprocess message.
                 line = data.find(b"\r\n", end, end + 12)
-                stop = line + 2 + parse_chunk_size(data[end:line]) if line > end else -1
+                digits = data[end:line]
+                stop = line + 2 + parse_chunk_size(digits) if line > end and digits.isalnum() else -1
                 if stop < line + 3 or data[stop : stop + 7] != b"\r\n0\r\n\r\n" or head.streams:
                     position = self._begin_body(head, data, end)
                 else:

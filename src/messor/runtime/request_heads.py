@@ -92,6 +92,8 @@ class _Collector:
         self.url = b""
         self.headers: dict[str, str] = {}
         self.complete = False
+        self.keep_alive = False
+        self.parser: httptools.HttpRequestParser | None = None
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -103,12 +105,14 @@ class _Collector:
 
     def on_headers_complete(self) -> None:
         self.complete = True
+        assert self.parser is not None
+        self.keep_alive = self.parser.should_keep_alive()  # the parser forgets it when the message ends
 
 
 def parse_head(raw: bytes) -> Head:
     """Parse a head with its closing empty line; raises RemoteProtocolError when it is none."""
     collector = _Collector()
-    parser = httptools.HttpRequestParser(collector)
+    parser = collector.parser = httptools.HttpRequestParser(collector)
     parser.set_dangerous_leniencies(lenient_headers=True)  # header folding, as http_parser of old allowed
     try:
         parser.feed_data(_BARE_NEWLINE.sub(b"\r\n", raw))
@@ -122,14 +126,16 @@ def parse_head(raw: bytes) -> Head:
         parser.get_method().decode("latin-1"),
         collector.url.decode("utf-8", "surrogateescape"),
         collector.headers,
-        keep_alive=parser.should_keep_alive(),
+        keep_alive=collector.keep_alive,
     )
 
 
 def could_begin_head(data: bytes) -> bool:
     """Whether more bytes could still make a request of this; garbage is recognised without waiting for its end."""
+    collector = _Collector()
+    collector.parser = httptools.HttpRequestParser(collector)
     try:
-        httptools.HttpRequestParser(_Collector()).feed_data(_BARE_NEWLINE.sub(b"\r\n", data))
+        collector.parser.feed_data(_BARE_NEWLINE.sub(b"\r\n", data))
     except httptools.HttpParserError:
         return False
     return True
