@@ -1,0 +1,141 @@
+"""Messages of schedulers over libprocess: Calls, and the older messages that are turned into Calls.
+
+Only what comes from the framework's own pid counts. What agents send is handled where it belongs: ``tasks`` and
+``agents``.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from google.protobuf.message import Message
+
+from messor.errors import InvalidRequest
+from messor.master.doors.scheduler_calls import SchedulerCalls
+from messor.master.frameworks.disconnect import DISCONNECTED, Disconnection
+from messor.master.frameworks.subscribe import Subscriptions
+from messor.master.frameworks.update import FrameworkUpdates
+from messor.master.metrics import MasterMetrics
+from messor.master.outbox import Outbox
+from messor.master.state.framework import FrameworkRecord
+from messor.master.state.tables import MasterState
+from messor.master.validation.scheduler_calls import validate_call
+from messor.protos import internal, v0_scheduler
+from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMessage, AuthenticationErrorMessage
+from messor.runtime.actor import Component
+from messor.runtime.handlers import on
+from messor.wire.legacy_scheduler import to_call
+from messor.wire.upid import Upid
+
+log = logging.getLogger(__name__)
+
+Call = v0_scheduler.Call
+
+NO_AUTHENTICATOR = "No authenticator loaded"
+
+HTTP_ONLY = (Call.ACKNOWLEDGE_OPERATION_STATUS, Call.RECONCILE_OPERATIONS)
+"""Calls a framework connected by pid cannot make."""
+
+
+class SchedulerMessages(Component):
+    """Takes what schedulers send."""
+
+    def __init__(
+        self,
+        *,
+        state: MasterState,
+        outbox: Outbox,
+        metrics: MasterMetrics,
+        calls: SchedulerCalls,
+        subscriptions: Subscriptions,
+        framework_updates: FrameworkUpdates,
+        disconnection: Disconnection,
+    ) -> None:
+        """Collaborators."""
+        self.state = state
+        self.outbox = outbox
+        self.calls = calls
+        self.subscriptions = subscriptions
+        self.framework_updates = framework_updates
+        self.disconnection = disconnection
+        self._authenticating = metrics.counter("messages_authenticate")
+        self._invalid_acknowledgements = metrics.counter("invalid_status_update_acknowledgements")
+
+    @on(v0_scheduler.Call)
+    def call(self, sender: Upid, call: v0_scheduler.Call) -> None:
+        """Take a call."""
+        try:
+            validate_call(call)
+        except InvalidRequest as error:
+            self.ignore(call, f"it came from {sender} invalid: {error}")
+            return
+        if call.type == Call.SUBSCRIBE:
+            self.subscriptions.subscribe_pid(sender, call.subscribe)
+            return
+        framework = self._caller(sender, call.framework_id.value, Call.Type.Name(call.type))
+        if framework is None:
+            return
+        if not framework.is_connected:
+            log.info("Refusing %s call from framework %s: disconnected", Call.Type.Name(call.type), framework.id)
+            self.outbox.to_pid(sender, internal.FrameworkErrorMessage(message=DISCONNECTED))
+            return
+        if call.type == Call.UPDATE_FRAMEWORK:
+            self._update(framework, call.update_framework)
+        elif call.type in HTTP_ONLY or call.type == Call.UNKNOWN:
+            self.ignore(call, f"'{Call.Type.Name(call.type)}' is not supported by the v0 API")
+        else:
+            self.calls.dispatch(framework, call)
+
+    @on(internal.RegisterFrameworkMessage)
+    @on(internal.ReregisterFrameworkMessage)
+    @on(internal.UnregisterFrameworkMessage)
+    @on(internal.ResourceRequestMessage)
+    @on(internal.LaunchTasksMessage)
+    @on(internal.ReviveOffersMessage)
+    @on(internal.KillTaskMessage)
+    @on(internal.StatusUpdateAcknowledgementMessage)
+    @on(internal.FrameworkToExecutorMessage)
+    @on(internal.ReconcileTasksMessage)
+    def legacy(self, sender: Upid, message: Message) -> None:
+        """Take a message from before there were calls."""
+        try:
+            call = to_call(message)
+        except InvalidRequest as error:
+            log.error("Refusing %s from %s: %s", message.DESCRIPTOR.full_name, sender, error)
+            self.outbox.to_pid(sender, internal.FrameworkErrorMessage(message=str(error)))
+            return
+        self.call(sender, call)
+
+    @on(internal.DeactivateFrameworkMessage)
+    def deactivate(self, sender: Upid, message: internal.DeactivateFrameworkMessage) -> None:
+        """Take that a driver was aborted: it wants no more offers."""
+        framework = self._caller(sender, message.framework_id.value, "DeactivateFrameworkMessage")
+        if framework is not None and framework.is_connected:
+            self.disconnection.deactivate(framework)
+
+    @on(internal.SubmitSchedulerRequest)
+    def submit(self, sender: Upid, message: internal.SubmitSchedulerRequest) -> None:  # noqa: ARG002
+        """Refuse to run a scheduler: nobody ever could."""
+        self.outbox.to_pid(sender, internal.SubmitSchedulerResponse(okay=False))
+
+    @on(AuthenticateMessage)
+    def authenticate(self, sender: Upid, message: AuthenticateMessage) -> None:  # noqa: ARG002
+        """Refuse to authenticate anybody: no authenticator can be loaded yet."""
+        self._authenticating.value += 1
+        self.outbox.to_pid(sender, AuthenticationErrorMessage(error=NO_AUTHENTICATOR))
+
+    def _update(self, framework: FrameworkRecord, call: v0_scheduler.Call.UpdateFramework) -> None:
+        try:
+            self.framework_updates.update(framework, call)
+        except InvalidRequest as error:
+            self.outbox.to_framework(framework, internal.FrameworkErrorMessage(message=str(error)))
+
+    def _caller(self, sender: Upid, framework_id: str, what: str) -> FrameworkRecord | None:
+        framework = self.state.frameworks.get(framework_id)
+        if framework is None:
+            self.ignore(f"{what} from {sender}", f"framework {framework_id} cannot be found")
+            return None
+        if framework.pid != sender:
+            self.ignore(f"{what} from {sender}", f"framework {framework_id} is not there")
+            return None
+        return framework
