@@ -7,16 +7,60 @@ host's address is fixed before any actor is made.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from messor import MESOS_VERSION
-from messor.master.flags import MasterFlags
+from messor.allocator.interfaces import AllocatorOptions, Offers
+from messor.allocator.service import AllocatorService
+from messor.errors import ConfigurationError
+from messor.master.agents.disconnect import AgentDisconnection
+from messor.master.agents.health import Health
+from messor.master.agents.joining import Joining
+from messor.master.agents.reconcile import Reconciling
+from messor.master.agents.recovery import AgentRecovery
+from messor.master.agents.register import Registration
+from messor.master.agents.removal_limit import RemovalLimit
+from messor.master.agents.remove import AgentRemoval
+from messor.master.agents.reregister import Reregistration
+from messor.master.agents.unreachable import Unreachable
+from messor.master.agents.update import AgentUpdates
+from messor.master.doors.messages import SchedulerMessages
+from messor.master.doors.scheduler_calls import SchedulerCalls
+from messor.master.flags import MasterFlags, removal_interval
+from messor.master.frameworks.disconnect import Disconnection
+from messor.master.frameworks.failover import Failover
+from messor.master.frameworks.heartbeats import Heartbeats
+from messor.master.frameworks.recover import FrameworkRecovery
+from messor.master.frameworks.remove import FrameworkRemoval
+from messor.master.frameworks.subscribe import Subscriptions
+from messor.master.frameworks.update import FrameworkUpdates
+from messor.master.leadership import Leadership
 from messor.master.metrics import MasterMetrics
+from messor.master.offers.accept import Accepts
+from messor.master.offers.decline import Demand
+from messor.master.offers.make import OfferMaker
+from messor.master.offers.rescind import Rescinder
+from messor.master.outbox import Outbox
+from messor.master.registry.collect import Collector
+from messor.master.registry.contents import Contents
+from messor.master.registry.registrar import Registrar
+from messor.master.registry.stores import open_storage
+from messor.master.state import invariants
 from messor.master.state.tables import MasterState
+from messor.master.tasks.acknowledge import Acknowledgements
+from messor.master.tasks.executors import Executors
+from messor.master.tasks.kill import Kills
+from messor.master.tasks.reconcile import Reconciliation
+from messor.master.tasks.updates import TaskUpdates
+from messor.model.quantities import parse_min_allocatable
 from messor.protos import v0
 from messor.runtime.actor import Actor, Component
 from messor.runtime.host import Host
+from messor.storage.versioned import Storage
 from messor.wire.upid import Upid
+
+log = logging.getLogger(__name__)
 
 NAME = "master"
 
@@ -24,20 +68,314 @@ NAME = "master"
 class Master(Actor):
     """The actor ``master``."""
 
-    def __init__(self, host: Host, flags: MasterFlags) -> None:
-        """Build all parts; nothing happens before ``started``."""
+    def __init__(self, host: Host, flags: MasterFlags, storage: Storage | None = None) -> None:
+        """Build all parts; nothing happens before ``started``.
+
+        storage: where the registry is, by default what the flags say. Raises ConfigurationError for flags that do not
+        fit together and stores that cannot be opened.
+        """
         super().__init__(NAME)
         self.host = host
         self.upid = Upid(NAME, host.network.ip, host.network.port)
         self.flags = flags
+        self.storage = storage if storage is not None else open_storage(flags, host)
         self.state = MasterState(
             master_info(host, self.upid, flags), max_completed_frameworks=flags.max_completed_frameworks
         )
-        self.metrics = MasterMetrics(host.metrics, self.state)
+        self.state.started_at = host.clock.now()
+        self.metrics = MasterMetrics(host.metrics, self.state, host.clock)
+        self.outbox = Outbox(host=host, upid=self.upid, state=self.state)
+        self.registrar = Registrar(
+            host=host,
+            storage=self.storage,
+            fetch_timeout=flags.registry_fetch_timeout,
+            store_timeout=flags.registry_store_timeout,
+        )
+        self.allocator = AllocatorService(host, allocator_options(flags), self._allocated)
+        self._build_tasks()
+        self._build_offers()
+        self._build_frameworks()
+        self._build_watch()
+        self._build_agents()
+        self._build_leadership()
+        self._build_doors()
+
+    # --- parts, from the bottom up -----------------------------------------------------------------------------------
+
+    def _build_tasks(self) -> None:
+        state, outbox, metrics, host = self.state, self.outbox, self.metrics, self.host
+        self.updates = TaskUpdates(state=state, outbox=outbox, allocator=self.allocator, metrics=metrics, host=host)
+        self.acknowledgements = Acknowledgements(state=state, outbox=outbox, metrics=metrics, updates=self.updates)
+        self.reconciliation = Reconciliation(state=state, outbox=outbox, metrics=metrics, host=host)
+        self.kills = Kills(state=state, outbox=outbox, metrics=metrics, reconciliation=self.reconciliation)
+        self.executors = Executors(state=state, outbox=outbox, allocator=self.allocator, metrics=metrics)
+
+    def _build_offers(self) -> None:
+        state, outbox, allocator = self.state, self.outbox, self.allocator
+        self.rescinder = Rescinder(state=state, outbox=outbox, allocator=allocator)
+        self.maker = OfferMaker(
+            state=state, outbox=outbox, allocator=allocator, flags=self.flags, host=self.host, rescinder=self.rescinder
+        )
+        self.demand = Demand(state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder)
+        self.accepts = Accepts(
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            metrics=self.metrics,
+            updates=self.updates,
+            rescinder=self.rescinder,
+        )
+
+    def _build_frameworks(self) -> None:
+        state, outbox, allocator, host, metrics = self.state, self.outbox, self.allocator, self.host, self.metrics
+        self.heartbeats = Heartbeats(host=host, outbox=outbox)
+        self.framework_recovery = FrameworkRecovery(state=state, allocator=allocator, flags=self.flags)
+        self.framework_removal = FrameworkRemoval(
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            metrics=metrics,
+            host=host,
+            updates=self.updates,
+            executors=self.executors,
+            rescinder=self.rescinder,
+        )
+        self.disconnection = Disconnection(
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            metrics=metrics,
+            host=host,
+            rescinder=self.rescinder,
+            removal=self.framework_removal,
+        )
+        self.framework_updates = FrameworkUpdates(
+            state=state, outbox=outbox, allocator=allocator, flags=self.flags, rescinder=self.rescinder
+        )
+        self.failover = Failover(
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            host=host,
+            rescinder=self.rescinder,
+            disconnection=self.disconnection,
+            heartbeats=self.heartbeats,
+        )
+        self.subscriptions = Subscriptions(
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            host=host,
+            flags=self.flags,
+            metrics=metrics,
+            recovery=self.framework_recovery,
+            framework_updates=self.framework_updates,
+            failover=self.failover,
+        )
+
+    def _build_watch(self) -> None:
+        """Build what gives agents up, and takes them down."""
+        state, metrics, host, flags = self.state, self.metrics, self.host, self.flags
+        rate = flags.agent_removal_rate_limit
+        self.limit = RemovalLimit(host.clock, removal_interval(rate) if rate is not None else 0.0)
+        self.health = Health(
+            host=host,
+            state=state,
+            metrics=metrics,
+            limit=self.limit,
+            ping_timeout=flags.agent_ping_timeout,
+            max_ping_timeouts=flags.max_agent_ping_timeouts,
+        )
+        self.agent_removal = AgentRemoval(
+            state=state,
+            outbox=self.outbox,
+            allocator=self.allocator,
+            registrar=self.registrar,
+            metrics=metrics,
+            clock=host.clock,
+            health=self.health,
+            updates=self.updates,
+            executors=self.executors,
+            rescinder=self.rescinder,
+        )
+        self.unreachable = Unreachable(
+            state=state,
+            registrar=self.registrar,
+            metrics=metrics,
+            host=host,
+            health=self.health,
+            removal=self.agent_removal,
+        )
+        self.agent_disconnection = AgentDisconnection(
+            state=state,
+            allocator=self.allocator,
+            metrics=metrics,
+            flags=flags,
+            clock=host.clock,
+            limit=self.limit,
+            updates=self.updates,
+            executors=self.executors,
+            rescinder=self.rescinder,
+            unreachable=self.unreachable,
+        )
+
+    def _build_agents(self) -> None:
+        """Build what lets agents in."""
+        state, outbox, allocator, clock = self.state, self.outbox, self.allocator, self.host.clock
+        self.joining = Joining(state=state, allocator=allocator, flags=self.flags, health=self.health, outbox=outbox)
+        self.registration = Registration(
+            state=state,
+            outbox=outbox,
+            registrar=self.registrar,
+            metrics=self.metrics,
+            clock=clock,
+            joining=self.joining,
+            removal=self.agent_removal,
+        )
+        self.reregistration = Reregistration(
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            registrar=self.registrar,
+            metrics=self.metrics,
+            clock=clock,
+            joining=self.joining,
+            reconciling=Reconciling(state=state, outbox=outbox, clock=clock, executors=self.executors),
+            recovery=self.framework_recovery,
+        )
+        self.agent_updates = AgentUpdates(
+            state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder
+        )
+
+    def _build_leadership(self) -> None:
+        flags = self.flags
+        self.agent_recovery = AgentRecovery(
+            state=self.state,
+            metrics=self.metrics,
+            flags=flags,
+            host=self.host,
+            limit=self.limit,
+            unreachable=self.unreachable,
+        )
+        self.collector = Collector(
+            state=self.state,
+            registrar=self.registrar,
+            host=self.host,
+            interval=flags.registry_gc_interval,
+            max_age=flags.registry_max_agent_age,
+            max_count=flags.registry_max_agent_count,
+        )
+        self.leadership = Leadership(
+            state=self.state,
+            host=self.host,
+            registrar=self.registrar,
+            recovery=self.agent_recovery,
+            collector=self.collector,
+            recovered=self._recovered,
+        )
+
+    def _build_doors(self) -> None:
+        self.scheduler_calls = SchedulerCalls(
+            state=self.state,
+            host=self.host,
+            metrics=self.metrics,
+            leadership=self.leadership,
+            subscriptions=self.subscriptions,
+            framework_updates=self.framework_updates,
+            removal=self.framework_removal,
+            accepts=self.accepts,
+            demand=self.demand,
+            acknowledgements=self.acknowledgements,
+            kills=self.kills,
+            reconciliation=self.reconciliation,
+            executors=self.executors,
+        )
+        self.scheduler_messages = SchedulerMessages(
+            state=self.state,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            calls=self.scheduler_calls,
+            subscriptions=self.subscriptions,
+            framework_updates=self.framework_updates,
+            disconnection=self.disconnection,
+        )
 
     def components(self) -> Iterable[Component]:
         """List the parts whose handlers and endpoints are the master's."""
-        return ()
+        return (
+            self.updates,
+            self.executors,
+            self.registration,
+            self.reregistration,
+            self.agent_removal,
+            self.agent_updates,
+            self.scheduler_calls,
+            self.scheduler_messages,
+        )
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """Take part in the election."""
+        log.info("Master %s (%s) started on %s", self.state.info.id, self.state.info.hostname, self.upid)
+        self.leadership.begin()
+
+    def _recovered(self, contents: Contents) -> None:
+        """Begin to allocate, now that it is known who may come back."""
+        self.allocator.recover(len(contents.admitted), has_quotas=False)
+        self.allocator.start()
+
+    def _allocated(self, framework_id: str, offers: Offers) -> None:
+        """Make offers of what the allocator gave a framework."""
+        self.maker.offer(framework_id, offers)
+
+    def deliver(self, sender: Upid, name: str, body: bytes) -> None:
+        """Take a message; as long as this master does not lead or has not recovered, drop it without a word."""
+        if self.state.is_recovered:
+            super().deliver(sender, name, body)
+        else:
+            log.debug("Dropping %s from %s: not recovered yet", name, sender)
+
+    def exited(self, peer: Upid) -> None:
+        """Hand a broken connection to whoever was behind it."""
+        framework = self.state.frameworks_by_pid.get(peer)
+        if framework is not None:
+            self.disconnection.framework_disconnected(framework)
+            return
+        agent = self.state.agents_by_pid.get(peer)
+        if agent is not None:
+            self.agent_disconnection.agent_disconnected(agent)
+
+    def stopping(self) -> None:
+        """Stop timers and close the registry."""
+        self.allocator.stop()
+        self.heartbeats.stop()
+        self.collector.stop()
+        self.health.stopping()
+        self.storage.close()
+
+    def invariants_hold(self) -> bool:
+        """Check the books after a handler failed; an inconsistent master must not go on."""
+        problems = invariants.check(self.state)
+        for problem in problems:
+            log.error("Inconsistent: %s", problem)
+        return not problems
+
+
+def allocator_options(flags: MasterFlags) -> AllocatorOptions:
+    """Read the allocator's flags; raises ConfigurationError when they contradict each other."""
+    if flags.role_sorter != flags.framework_sorter:
+        raise ConfigurationError("Values of --role_sorter and --framework_sorter must be the same")
+    excluded = flags.fair_sharing_excluded_resource_names or ""
+    return AllocatorOptions(
+        allocation_interval=flags.allocation_interval,
+        min_allocatable=parse_min_allocatable(flags.min_allocatable_resources),
+        fair_sharing_excluded=tuple(name.strip() for name in excluded.split(",") if name.strip()),
+        filter_gpu_resources=flags.filter_gpu_resources,
+        sorter=flags.role_sorter,
+        agent_recovery_factor=flags.allocator_agent_recovery_factor,
+        agent_recovery_timeout=flags.allocator_recovery_timeout,
+    )
 
 
 def master_info(host: Host, upid: Upid, flags: MasterFlags) -> v0.MasterInfo:

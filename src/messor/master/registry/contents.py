@@ -6,6 +6,8 @@ a few milliseconds then; copying and serialising messages would cost tens.
 
 from __future__ import annotations
 
+from google.protobuf.message import DecodeError
+
 from messor.errors import RegistryFailed
 from messor.protos import registry, v0
 
@@ -37,7 +39,7 @@ class Contents:
         contents = cls()
         try:
             message = registry.Registry.FromString(data)
-        except ValueError as error:  # protobuf's DecodeError is one
+        except DecodeError as error:
             raise RegistryFailed(f"Failed to parse the registry: {error}") from error
         for admitted in message.slaves.slaves:
             contents.admitted[admitted.info.id.value] = admitted.SerializeToString()

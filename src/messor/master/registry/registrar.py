@@ -32,10 +32,8 @@ class Registrar:
         self.store_timeout = store_timeout
         self.contents = Contents()
         """What is known to be stored."""
-        self.fetch_seconds: float | None = None
-        """How long reading took."""
-        self.store_seconds: list[float] = []
-        """How long the latest stores took, oldest first."""
+        self._fetch_timer = host.metrics.timer("registrar/state_fetch_ms", None)
+        self._store_timer = host.metrics.timer("registrar/state_store_ms")
         self._variable: Variable | None = None
         self._queue: list[tuple[edits.Edit, Promise[bool]]] = []
         self._storing = False
@@ -54,8 +52,8 @@ class Registrar:
             self._fail(f"Failed to recover registrar: {error}")
         else:
             self._variable = variable
-            self.fetch_seconds = self.host.clock.monotonic() - begin
-            log.info("Fetched the registry (%d bytes) in %.1f ms", len(variable.value), self.fetch_seconds * 1000)
+            self._fetch_timer.record(self.host.clock.monotonic() - begin)
+            log.info("Fetched the registry (%d bytes)", len(variable.value))
             await self.apply(edits.recover(info))
             return self.contents
         return await self._never()
@@ -107,8 +105,8 @@ class Registrar:
             if stored is not None:
                 self._variable = stored
                 self.contents = draft
-                self.store_seconds.append(self.host.clock.monotonic() - begin)
-                del self.store_seconds[:-1000]
+                now = self.host.clock.monotonic()
+                self._store_timer.record(now - begin, now)
                 return
             self._fail("Failed to update registry: version mismatch")
         await self._never()

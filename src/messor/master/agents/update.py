@@ -1,0 +1,71 @@
+"""What an agent has changed: UpdateSlaveMessage, sent after every registration and by oversubscription."""
+
+from __future__ import annotations
+
+import logging
+
+from messor.allocator.interfaces import Allocator
+from messor.errors import InvalidRequest
+from messor.master.metrics import MasterMetrics
+from messor.master.offers.rescind import Rescinder
+from messor.master.state.tables import MasterState
+from messor.model.resources import Resources, validate_resources
+from messor.protos import internal
+from messor.runtime.actor import Component
+from messor.runtime.handlers import on
+from messor.wire.upid import Upid
+
+log = logging.getLogger(__name__)
+
+
+class AgentUpdates(Component):
+    """Notes an agent's new totals. Resource providers and operations are reported here too; nobody uses them yet."""
+
+    def __init__(
+        self,
+        *,
+        state: MasterState,
+        allocator: Allocator,
+        metrics: MasterMetrics,
+        rescinder: Rescinder,
+    ) -> None:
+        """See the modules of the collaborators."""
+        self.state = state
+        self.allocator = allocator
+        self.rescinder = rescinder
+        self.messages = metrics.counter("messages_update_slave")
+
+    @on(internal.UpdateSlaveMessage)
+    def received(self, sender: Upid, message: internal.UpdateSlaveMessage) -> None:
+        """Note the agent's resource version and its oversubscribed resources.
+
+        The allocator hears first and offers are rescinded afterwards: the other way round it would offer again what is
+        no longer there. Agents before 1.5 do not say whether they speak of oversubscribed resources, but always do.
+        """
+        self.messages.increment()
+        agent = self.state.agents.get(message.slave_id.value)
+        if agent is None:
+            self.ignore(message, f"agent {message.slave_id.value} at {sender} is not registered")
+            return
+        try:
+            validate_resources(message.oversubscribed_resources)
+        except InvalidRequest as error:
+            self.ignore(message, f"agent {agent.id} sent invalid resources: {error}")
+            return
+        if message.HasField("resource_version_uuid"):
+            agent.resource_version = message.resource_version_uuid.value
+        speaks_of_them = (
+            not message.HasField("update_oversubscribed_resources") or message.update_oversubscribed_resources
+        )
+        if not speaks_of_them:
+            return
+        total = agent.total.nonrevocable() + Resources.of(message.oversubscribed_resources).revocable()
+        if total == agent.total:
+            return
+        log.info("Agent %s now has %s", agent.id, total)
+        agent.total = total
+        agent.fragment = None
+        self.allocator.update_agent(agent.id, agent.info, agent.total, agent.capabilities)
+        for offer in list(agent.offers.values()):
+            if offer.resources.revocable():
+                self.rescinder.rescind(offer)
