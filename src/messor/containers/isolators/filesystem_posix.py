@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from messor.containers.native import paths
 from messor.errors import ContainerError
 from messor.protos import v0
 from messor.runtime.host import Disk
@@ -44,7 +43,7 @@ def volume_folder(resource: v0.Resource, work_folder: str) -> str:
     root = source.path.root if source.HasField("path") and source.path.root else work_folder
     if not root.startswith("/"):
         root = f"{work_folder}/{root}"
-    return paths.persistent_volume(root, _role(resource), resource.disk.persistence.id)
+    return f"{root}/volumes/roles/{_role(resource)}/{resource.disk.persistence.id}"
 
 
 def bring_up_to_date(disk: Disk, wanted: Sequence[VolumeLink], existing: Sequence[VolumeLink]) -> None:

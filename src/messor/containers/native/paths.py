@@ -13,6 +13,11 @@ def zygote_log(runtime_folder: str) -> str:
     return f"{runtime_folder}/zygote.log"
 
 
+def zygote_pid(runtime_folder: str) -> str:
+    """Give the file that holds the pid of the zygote, decimal."""
+    return f"{runtime_folder}/zygote.pid"
+
+
 def containers_folder(runtime_folder: str) -> str:
     """Give the folder that has one folder per container."""
     return f"{runtime_folder}/containers"
@@ -46,11 +51,6 @@ def stdout_file(sandbox: str) -> str:
 def stderr_file(sandbox: str) -> str:
     """Give the file a container's standard error goes to."""
     return f"{sandbox}/stderr"
-
-
-def persistent_volume(root: str, role: str, persistence_id: str) -> str:
-    """Give the folder of a persistent volume below a work folder or the root of a PATH disk."""
-    return f"{root}/volumes/roles/{role}/{persistence_id}"
 
 
 def parse_decimal(text: bytes) -> int | None:

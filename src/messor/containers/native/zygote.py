@@ -63,10 +63,11 @@ class Connection:
 class Zygote:
     """The loop. Everything it does is an answer to a message, to the end of a child, or to having nothing left."""
 
-    def __init__(self, listener: socket.socket, socket_path: str, owner: str, executor: str, linger: float) -> None:
+    def __init__(self, listener: socket.socket, runtime_folder: str, owner: str, executor: str, linger: float) -> None:
         """Serve on a listening socket. executor is the ``module:function`` to load for forked executors."""
         self._listener = listener
-        self._socket_path = socket_path
+        self._socket_path = paths.zygote_socket(runtime_folder)
+        self._pid_path = paths.zygote_pid(runtime_folder)
         self._owner = owner
         self._executor = executor
         self._entries: dict[str, Entry] = {"fetch": fetch}
@@ -84,6 +85,8 @@ class Zygote:
     def run(self) -> None:
         """Serve until told to stop or nobody needs us any more."""
         wakeup = self._watch_signals()
+        with open(self._pid_path, "w", encoding="ascii") as file:
+            file.write(str(os.getpid()))
         self._prepare_at = time.monotonic() + _PREPARATION_DELAY
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(wakeup, selectors.EVENT_READ, lambda: self._woken(wakeup))
@@ -98,6 +101,7 @@ class Zygote:
             if "executor" not in self._entries and time.monotonic() >= self._prepare_at:
                 self._prepare()
         with suppress(OSError):
+            os.unlink(self._pid_path)
             os.unlink(self._socket_path)
 
     def _is_done(self) -> bool:
@@ -390,7 +394,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     listener = socket.socket(fileno=flags.listen_fd)
     listener.setblocking(False)
     os.set_inheritable(flags.listen_fd, False)
-    Zygote(listener, paths.zygote_socket(flags.runtime_dir), flags.owner, flags.executor, flags.linger).run()
+    Zygote(listener, flags.runtime_dir, flags.owner, flags.executor, flags.linger).run()
 
 
 if __name__ == "__main__":

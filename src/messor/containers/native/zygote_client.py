@@ -19,6 +19,8 @@ _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRAR
 """The zygote gets no more of the agent's environment: what it forks shows it in /proc."""
 
 _BACKLOG = 16
+_EXIT_SECONDS = 0.5
+"""How long after its last word a zygote has surely ended."""
 
 
 class ZygoteClient(asyncio.Protocol):
@@ -36,7 +38,7 @@ class ZygoteClient(asyncio.Protocol):
         self._number = 0
         self._closing = False
         self._gone = asyncio.Event()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._started: int | None = None
 
     async def open(self, runtime_folder: str, owner: str, executor: str, linger: float) -> Message:
         """Connect to the zygote of this folder, starting one when there is none; gives its greeting.
@@ -49,7 +51,7 @@ class ZygoteClient(asyncio.Protocol):
         connected = _connect(path)
         if connected is None:
             listener = _listen(path)
-            self._process = _start(listener, runtime_folder, owner, executor, linger)
+            self._started = _start(listener, runtime_folder, owner, executor, linger)
             listener.close()
             connected = _connect(path)
             if connected is None:
@@ -57,7 +59,7 @@ class ZygoteClient(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._greeted = loop.create_future()
         await loop.create_unix_connection(lambda: self, sock=connected)
-        if self._process is None:
+        if self._started is None:
             self.hello = await self._greeted
             self._check_owner(owner)
         return self.hello
@@ -74,7 +76,7 @@ class ZygoteClient(asyncio.Protocol):
     @property
     def was_started(self) -> bool:
         """Whether this client started the zygote, so that it has no containers yet."""
-        return self._process is not None
+        return self._started is not None
 
     async def ask(self, message: Message) -> Message:
         """Send and wait for the answer; raises ConnectionLost."""
@@ -93,8 +95,9 @@ class ZygoteClient(asyncio.Protocol):
     async def ended(self) -> None:
         """Wait until the zygote closed the connection, and is gone if we started it."""
         await self._gone.wait()
-        if self._process is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._process.wait)
+        if self._started is not None:
+            pid, self._started = self._started, None
+            await asyncio.get_running_loop().run_in_executor(None, _reap, pid, 0)
 
     def close(self) -> None:
         """Leave; the zygote and its containers stay."""
@@ -130,8 +133,8 @@ class ZygoteClient(asyncio.Protocol):
                 waiting.set_exception(failure)
                 waiting.exception()  # nobody may be waiting for the greeting
         self._answers.clear()
-        if self._process is not None:
-            self._process.poll()
+        if self._started is not None:
+            asyncio.get_running_loop().call_later(_EXIT_SECONDS, _reap, self._started, os.WNOHANG)
         if not self._closing:
             self._lost()
 
@@ -190,10 +193,14 @@ def _through_folder(path: str, call: Callable[[str], Any]) -> None:
         os.close(folder)
 
 
-def _start(
-    listener: socket.socket, runtime_folder: str, owner: str, executor: str, linger: float
-) -> subprocess.Popen[bytes]:
-    """Start a zygote in its own session, out of reach of signals to the agent's group."""
+def _reap(pid: int, options: int) -> None:
+    """Collect a zygote of ours that ended."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, options)
+
+
+def _start(listener: socket.socket, runtime_folder: str, owner: str, executor: str, linger: float) -> int:
+    """Start a zygote in its own session, out of reach of signals to the agent's group; gives its pid."""
     environment: Mapping[str, str] = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     arguments = [
         sys.executable,
@@ -206,7 +213,7 @@ def _start(
         f"--linger={linger}",
     ]
     with open(paths.zygote_log(runtime_folder), "ab") as output:
-        return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+        process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -215,3 +222,5 @@ def _start(
             start_new_session=True,
             pass_fds=(listener.fileno(),),
         )
+    process.returncode = 0  # it outlives us; the module must neither wait for it nor complain
+    return process.pid
