@@ -7,6 +7,22 @@ from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 
 
+class Whole:
+    """An offer of everything that is available on some agent, for one role."""
+
+    __slots__ = ("available", "enough", "marked", "plain", "role", "scalars")
+
+    def __init__(self, available: Resources, role: str, *, enough: bool) -> None:
+        """Put it in the order of offers and mark it."""
+        self.available = available
+        self.role = role
+        self.plain = available.nonscalars_first()
+        self.marked = self.plain.allocated_to(role)
+        self.scalars = self.plain.scalars()
+        self.enough = enough
+        """Whether it holds the minimum to offer."""
+
+
 class Agent:
     """One agent's books. All bags but ``out`` are without allocation marks."""
 
@@ -18,6 +34,7 @@ class Agent:
         "has_gpus",
         "id",
         "info",
+        "is_choosy",
         "is_plain",
         "offer",
         "out",
@@ -39,11 +56,13 @@ class Agent:
         """The part of it that tasks and executors use (offers are not in it), with allocation marks."""
         self.available = EMPTY
         """What may be offered now. A shared volume stays here while it is used."""
-        self.offer: tuple[Resources, str, Resources, Resources] | None = None
-        """What was last made of the available bag for a role: (available, role, to offer, the same with marks)."""
+        self.offer: Whole | None = None
+        """What was last made of everything available."""
         self.refused_by_all = -1
         """The allocator's generation in which every client was found to refuse what is available."""
         self.is_plain = True
+        """Whether nothing available is reserved, revocable or shared."""
+        self.has_gpus = False
         self.update_info(info, capabilities)
         self.update_total(total)
 
@@ -53,12 +72,20 @@ class Agent:
         self.capabilities = capabilities
         has_domain = info.HasField("domain") and info.domain.HasField("fault_domain")
         self.region: str | None = info.domain.fault_domain.region.name if has_domain else None
+        self._look_closer()
 
     def update_total(self, total: Resources) -> None:
         """Take over what the agent has in all."""
         self.total = total
         self.has_gpus = total.scalars().get("gpus", 0) > 0
+        self._look_closer()
         self._recount()
+
+    def _look_closer(self) -> None:
+        """Note whether any framework could be unable to cope with the agent, or the agent with it."""
+        able = self.capabilities
+        ordinary = able.multi_role and able.hierarchical_role and self.region is None and not self.has_gpus
+        self.is_choosy = not ordinary
 
     def take(self, framework_id: str, plain: Resources, marked: Resources, *, everything: bool = False) -> None:
         """Hand resources to a framework; both bags are the same but for the allocation marks.

@@ -29,6 +29,7 @@ class Node:
         "heap",
         "name",
         "parent",
+        "part",
         "path",
         "shared",
         "stale",
@@ -48,6 +49,7 @@ class Node:
         self.entry: Entry | None = None
         self.stale = False
         self.count = 0
+        self.part = 0.0
         self.totals: dict[str, int] = {}
         self.shared: dict[tuple[str, Kind], int] | None = None
 
@@ -63,7 +65,7 @@ class DrfSorter:
     def __init__(self, pool: Pool, weights: Mapping[str, float] | None = None) -> None:
         """Share a pool with other sorters; weights by path, 1.0 for those not named."""
         self._pool = pool
-        self._sizes: list[tuple[str, float]] = []
+        self._sizes: dict[str, float] = {}
         self._version = -1
         self._weights = dict(weights or {})
         self._root = Node("", None, DEFAULT_WEIGHT)
@@ -174,17 +176,12 @@ class DrfSorter:
 
     def allocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book an allocation on the client and every node above it."""
-        node: Node | None = self._clients[client]
+        node = self._clients[client]
         scalars = resources.scalars()
         shared = resources.shared() if resources.has_shared else None
-        while node is not None:
+        while node.parent is not None:
             node.count += 1
-            totals = node.totals
-            if shared is None:
-                for name, milli in scalars.items():
-                    totals[name] = totals.get(name, 0) + milli
-            else:
-                _add(node, _with_new_copies(node, agent_id, resources, shared))
+            _add(node, scalars if shared is None else _with_new_copies(node, agent_id, resources, shared))
             if not node.stale:
                 node.stale = True
                 if not self._walking:  # else the end of the walk puts it back into order
@@ -193,10 +190,10 @@ class DrfSorter:
 
     def unallocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book on the client and every node above it that resources came back."""
-        node: Node | None = self._clients[client]
+        node = self._clients[client]
         scalars = resources.scalars()
         shared = resources.shared() if resources.has_shared else None
-        while node is not None:
+        while node.parent is not None:
             _subtract(node, scalars if shared is None else _with_last_copies(node, agent_id, resources, shared))
             if not node.stale:
                 node.stale = True
@@ -220,8 +217,12 @@ class DrfSorter:
         return self._clients[client].totals
 
     def total_allocation(self) -> Mapping[str, int]:
-        """Tell what all clients hold."""
-        return self._root.totals
+        """Tell what all clients hold. Not kept up at the root: rounds would pay for it at every offer."""
+        sums: dict[str, int] = {}
+        for node in self._root.children.values():
+            for name, milli in node.totals.items():
+                sums[name] = sums.get(name, 0) + milli
+        return sums
 
     def share(self, client: str) -> float:
         """Compute a client's share now."""
@@ -248,7 +249,6 @@ class DrfSorter:
             yield from self._walk(self._root)
         finally:
             self._walking = False
-            self._root.stale = False
 
     def _walk(self, above: Node) -> Generator[str, None, None]:
         heap = above.heap
@@ -264,7 +264,7 @@ class DrfSorter:
                 heappop(heap)
                 taken.append(node)
         finally:
-            if heap and len(taken) + len(heap) > 1:
+            if heap:
                 node = heap[0][3]
                 if node.stale:
                     node.stale = False
@@ -277,15 +277,70 @@ class DrfSorter:
                 assert node.entry is not None
                 heappush(heap, node.entry)
 
+    def first(self) -> Node | None:
+        """Give the leaf whose turn it is; None when no client is active."""
+        if self._rebuild or self._version != self._pool.version:
+            self._rebuild_heaps()
+        elif self._stale:
+            self._settle()
+        node = self._root
+        while node.client is None:
+            if not node.heap:  # an inner node without active clients may come first: walk past it
+                return next(self._leaves(self._root), None)
+            node = node.heap[0][3]
+        return node
+
+    def _leaves(self, above: Node) -> Generator[Node, None, None]:
+        for _, _, _, node in sorted(above.heap):
+            if node.client is not None:
+                yield node
+            else:
+                yield from self._leaves(node)
+
+    def allocated_first(self, leaf: Node, scalars: Mapping[str, int]) -> None:
+        """Book an allocation (without shared volumes) for the leaf ``first`` just gave, and sort it in.
+
+        The same as ``allocated`` and a walk's end, in one go: this is what rounds spend their time on.
+        """
+        node = leaf
+        above = leaf.parent
+        sizes = self._sizes
+        while above is not None:
+            node.count += 1
+            totals = node.totals
+            heap = above.heap
+            if len(heap) == 1:  # no order to keep; a sibling that comes has all shares computed anew
+                for name, milli in scalars.items():
+                    totals[name] = totals.get(name, 0) + milli
+            else:
+                largest = node.part
+                for name, milli in scalars.items():
+                    have = totals[name] = totals.get(name, 0) + milli
+                    if name in sizes:
+                        # Shares only grow here, and only through what was just added.
+                        part = (have // 1000 + have % 1000 / 1000.0) / sizes[name]
+                        if part > largest:  # noqa: PLR1730  (max() costs a call)
+                            largest = part
+                node.part = largest
+                if heap[0][3] is node:
+                    node.entry = (largest / node.weight, node.count, node.path, node)
+                    heapreplace(heap, node.entry)
+                elif not node.stale:
+                    node.stale = True
+                    self._stale.append(node)
+            node = above
+            above = node.parent
+
     def _entry(self, node: Node) -> Entry:
-        share = 0.0
+        largest = 0.0
         totals = node.totals
-        for name, size in self._sizes:
+        for name, size in self._sizes.items():
             have = totals.get(name)
             if have:
                 part = (have // 1000 + have % 1000 / 1000.0) / size
-                share = max(share, part)
-        return (share / node.weight, node.count, node.path, node)
+                largest = max(largest, part)
+        node.part = largest
+        return (largest / node.weight, node.count, node.path, node)
 
     def _settle(self) -> None:
         """Put nodes that changed outside of a walk where they belong: few by sifting, many by rebuilding."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping
 
-from messor.allocator.agents import Agent
+from messor.allocator.agents import Agent, Whole
 from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.filters import Refusals, refuse_seconds
 from messor.allocator.frameworks import Framework
@@ -41,6 +41,8 @@ class HierarchicalAllocator:
         self.role_sorter = self._new_sorter()
         self.sorters: dict[str, DrfSorter] = {}
         """By role: the order of its frameworks."""
+        self.made: dict[tuple[Resources, str], Whole] = {}
+        """Offers of everything an agent has, by what that is and role."""
         self.generation = 0
         """Grows whenever a framework may want what it did not want before."""
 

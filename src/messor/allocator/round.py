@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from messor.allocator.agents import Agent
+from messor.allocator.agents import Agent, Whole
 from messor.allocator.frameworks import Framework
 from messor.allocator.interfaces import Offers
 from messor.model.quantities import Quantities
@@ -20,6 +20,10 @@ from messor.model.resources import EMPTY, Resources
 
 if TYPE_CHECKING:
     from messor.allocator.hierarchical import HierarchicalAllocator
+
+
+_MADE_LIMIT = 4096
+"""How many offers of everything are kept for agents that have the same: most clusters have few sizes of machines."""
 
 
 class Round:
@@ -48,9 +52,47 @@ class Round:
             and (whitelist is None or agent.info.hostname in whitelist)
         ]
         books.chance.shuffle(candidates)
+        quick = books.options.sorter == "drf"
         for agent in candidates:
-            self.share_out(agent)
+            if not (quick and agent.is_plain and self._give_to_first(agent)):
+                self.share_out(agent)
         return self.offers
+
+    def _give_to_first(self, agent: Agent) -> bool:
+        """Give everything to the very first framework; False when it cannot take it, and the others must be asked.
+
+        What nearly every agent comes to; the same as ``share_out`` without walking through the orders.
+        """
+        books = self.books
+        role_leaf = books.role_sorter.first()
+        if role_leaf is None:
+            return False
+        role = role_leaf.client
+        sorter = books.sorters[role]  # type: ignore[index]
+        leaf = sorter.first()
+        if leaf is None:
+            return False
+        framework_id = leaf.client
+        framework = books.frameworks[framework_id]  # type: ignore[index]
+        whole = agent.offer
+        if whole is None or whole.available is not agent.available or whole.role != role:
+            whole = self._whole(agent, role)  # type: ignore[arg-type]
+        if not whole.enough or framework.min_allocatable or agent.is_choosy or agent.id in books.refusals.by_agent:
+            return False
+        out = agent.out
+        if out:
+            agent.take(framework_id, whole.plain, whole.marked, everything=True)  # type: ignore[arg-type]
+        else:
+            out[framework_id] = whole.marked  # type: ignore[index]
+            agent.out_total = whole.plain
+            agent.available = EMPTY
+        books.role_sorter.allocated_first(role_leaf, whole.scalars)
+        sorter.allocated_first(leaf, whole.scalars)
+        try:
+            self.offers[framework_id][role][agent.id] = whole.marked  # type: ignore[index]
+        except KeyError:
+            self.offers.setdefault(framework_id, {}).setdefault(role, {})[agent.id] = whole.marked  # type: ignore[arg-type]
+        return True
 
     def share_out(self, agent: Agent) -> None:
         """Hand out one agent's free resources."""
@@ -73,11 +115,16 @@ class Round:
 
     def _try(self, agent: Agent, role: str, framework: Framework) -> bool:
         """Offer what a framework can take; False when nothing is left for this role's other frameworks."""
-        made = self._whole(agent, role) if agent.is_plain else self._part(agent, role, framework)
-        if made is None:
-            return False
-        plain, marked, enough = made
-        if not plain or not self._suits(agent, role, framework):
+        marked: Resources | None = None
+        if agent.is_plain:
+            whole = self._whole(agent, role)
+            plain, marked, enough = whole.plain, whole.marked, whole.enough
+        else:
+            part = self._part(agent, role, framework)
+            if part is None:
+                return False
+            plain, enough = part
+        if not plain or (agent.is_choosy and not self._suits(agent, role, framework)):
             return True
         minimum = framework.min_allocatable.get(role) if framework.min_allocatable else None
         if not (enough if minimum is None else _is_enough(plain, minimum)):
@@ -89,16 +136,23 @@ class Round:
         self._commit(agent, role, framework, plain, marked or plain.allocated_to(role))
         return bool(agent.available)
 
-    def _whole(self, agent: Agent, role: str) -> tuple[Resources, Resources | None, bool]:
-        """Make an offer of all there is: nothing is reserved, revocable or shared. Kept for the next round."""
+    def _whole(self, agent: Agent, role: str) -> Whole:
+        """Make an offer of all there is: nothing is reserved, revocable or shared. Kept for later rounds."""
         available = agent.available
-        made = agent.offer
-        if made is None or made[0] is not available or made[1] != role:
-            plain = available.nonscalars_first()
-            made = agent.offer = (available, role, plain, plain.allocated_to(role))
-        return made[2], made[3], _is_enough(made[2], self.books.options.min_allocatable)
+        whole = agent.offer
+        if whole is None or whole.available is not available or whole.role != role:
+            made = self.books.made
+            key = (available, role)
+            whole = made.get(key)
+            if whole is None:
+                if len(made) >= _MADE_LIMIT:
+                    made.clear()
+                enough = _is_enough(available, self.books.options.min_allocatable)
+                whole = made[key] = Whole(available, role, enough=enough)
+            agent.offer = whole
+        return whole
 
-    def _part(self, agent: Agent, role: str, framework: Framework) -> tuple[Resources, Resources | None, bool] | None:
+    def _part(self, agent: Agent, role: str, framework: Framework) -> tuple[Resources, bool] | None:
         """Make an offer of what the role may have and the framework copes with; None when the role may have nothing."""
         available = agent.available.allocatable_to(role) - self.offered_shared.get(agent.id, EMPTY)
         if not available:
@@ -113,7 +167,7 @@ class Round:
                 )
             )
         plain = available.nonscalars_first()
-        return plain, None, _is_enough(plain, self.books.options.min_allocatable)
+        return plain, _is_enough(plain, self.books.options.min_allocatable)
 
     def _suits(self, agent: Agent, role: str, framework: Framework) -> bool:
         """Whether a framework can cope with an agent at all, and the agent with the framework and the role (A5)."""

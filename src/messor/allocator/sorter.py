@@ -39,11 +39,9 @@ class Pool:
                 self.totals.pop(name, None)
         self.version += 1
 
-    def sizes(self) -> list[tuple[str, float]]:
+    def sizes(self) -> dict[str, float]:
         """List what counts for shares, as floats: shares are quotients of doubles, or ties would break differently."""
-        return [
-            (name, to_float(milli)) for name, milli in self.totals.items() if milli > 0 and name not in self.excluded
-        ]
+        return {name: to_float(milli) for name, milli in self.totals.items() if milli > 0 and name not in self.excluded}
 
 
 class Sorter(Protocol):
