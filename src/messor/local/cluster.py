@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from messor.containers.native.zygote_client import destroy_everything
 from messor.errors import ConfigurationError, ConnectionLost
 from messor.local.daemons import Daemon
 from messor.local.leftovers import kill_leftovers
@@ -30,9 +31,11 @@ Progress = Callable[[str, float], object]
 class LocalAgent(Daemon):
     """One agent of a local cluster."""
 
-    def __init__(self, number: int, flags: Mapping[str, object], folder: Path, port: int) -> None:
+    def __init__(
+        self, number: int, flags: Mapping[str, object], folder: Path, port: int, settings: Mapping[str, str]
+    ) -> None:
         """Number them from 0."""
-        super().__init__("messor.agent.main", f"agent {number}", flags, folder, port)
+        super().__init__("messor.agent.main", f"agent {number}", flags, folder, port, settings)
         self.number = number
         self.runtime_dir = Path(str(flags["runtime_dir"]))
         self.work_dir = Path(str(flags["work_dir"]))
@@ -57,11 +60,13 @@ class LocalCluster:
         agent_flags: Mapping[str, object] | None = None,
         resources: str | Sequence[str] | None = None,
         attributes: str | Sequence[str] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the cluster; nothing is started yet.
 
         port: the master's, 0 for any free one. work_dir: kept afterwards when given, else a temporary folder that is
         removed. resources, attributes: one text for all agents or one per agent, in the syntax of the agent's flags.
+        settings: MESOS_* variables for master and agents; those of this process are not passed on.
         Raises ConfigurationError when agents is negative or a list's length is not the number of agents.
         """
         if agents < 0:
@@ -77,6 +82,7 @@ class LocalCluster:
         self.work_dir = self._given_dir or Path()
         self.agents: list[LocalAgent] = []
         self.master_process: Daemon
+        self._settings = dict(settings or {})
         self._running = False
 
     # --- where it is -------------------------------------------------------------------------------------------------
@@ -129,9 +135,9 @@ class LocalCluster:
             "port": port,
             "work_dir": self.work_dir / "master",
         }
-        self.master_process = Daemon(
-            "messor.master.main", "master", flags | self._master_flags, self.work_dir / "master", port
-        )
+        folder = self.work_dir / "master"
+        flags |= self._master_flags
+        self.master_process = Daemon("messor.master.main", "master", flags, folder, port, self._settings)
         self.agents = [self._describe_agent(number, port) for number in range(self._count)]
 
     def _describe_agent(self, number: int, master_port: int) -> LocalAgent:
@@ -152,7 +158,7 @@ class LocalCluster:
             flags["resources"] = self._resources[number]
         if self._attributes[number] is not None:
             flags["attributes"] = self._attributes[number]
-        return LocalAgent(number, flags | self._agent_flags, folder, port)
+        return LocalAgent(number, flags | self._agent_flags, folder, port, self._settings)
 
     def stop(self) -> None:
         """Stop everything, tasks included; harmless when nothing runs."""
@@ -165,6 +171,8 @@ class LocalCluster:
         if hasattr(self, "master_process"):
             self.master_process.stop(signal.SIGTERM)
         for agent in self.agents:
+            # Agents that were killed leave their zygote and containers behind; that is what a crash is for.
+            destroy_everything(str(agent.runtime_dir))
             kill_leftovers(agent.runtime_dir)
         if self._is_temporary:
             shutil.rmtree(self.work_dir, ignore_errors=True)

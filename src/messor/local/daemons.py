@@ -23,14 +23,23 @@ SECRET_PREFIXES = ("MESOS_", "LIBPROCESS_")
 class Daemon:
     """One master or agent process."""
 
-    def __init__(self, module: str, name: str, flags: Mapping[str, object], folder: Path, port: int) -> None:
-        """Take the module to run, its flags, and where its output goes."""
+    def __init__(
+        self,
+        module: str,
+        name: str,
+        flags: Mapping[str, object],
+        folder: Path,
+        port: int,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the module to run, its flags, where its output goes, and MESOS_* variables it shall see."""
         self.module = module
         self.name = name
         self.flags = dict(flags)
         self.folder = folder
         self.host = "127.0.0.1"
         self.port = port
+        self.settings = dict(settings or {})
         self.log = folder / "stderr.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,7 +64,7 @@ class Daemon:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment,
+                env=environment | self.settings,
                 # Its own session: a Ctrl-C at the terminal reaches only us, and we stop the parts in order.
                 start_new_session=True,
             )

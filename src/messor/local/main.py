@@ -14,6 +14,12 @@ from messor.local.cluster import LocalCluster
 
 DEFAULT_PORT = 5050
 
+SETTINGS = ("MESOS_", "LIBPROCESS_SSL_", "GLOG_")
+"""Variables that configure the parts of the cluster, as they do for mesos-local."""
+
+OWN_SETTINGS = {"MESOS_PORT", "MESOS_NUM_SLAVES", "MESOS_WORK_DIR", "MESOS_IP"}
+"""Those that mean the cluster as a whole."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a local cluster; gives the exit status."""
@@ -26,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         work_dir=options.work_dir,
         resources=options.resources,
         attributes=options.attributes,
+        settings={k: v for k, v in os.environ.items() if k.startswith(SETTINGS) and k not in OWN_SETTINGS},
     )
     stop_requested: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -68,6 +75,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--port", type=int, default=int(environment.get("MESOS_PORT", str(DEFAULT_PORT))),
         help=f"the master's port, 0 for any free one (default: {DEFAULT_PORT})",
     )  # fmt: skip
+    parser.add_argument("--ip", choices=["127.0.0.1"], default="127.0.0.1", help="a local cluster is on loopback only")
     parser.add_argument("--work_dir", "--work-dir", help="where state and sandboxes go; kept afterwards when given")
     parser.add_argument(
         "--resources", help="resources of each agent, such as 'cpus:4;mem:2048' (default: this machine)"
