@@ -1,4 +1,4 @@
-"""A real node, a fake agent API and a containerizer on a folder of their own, torn down with everything they started."""
+"""A real node, a fake agent API and a containerizer for each test, torn down with everything they started."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from integration.containers.fake_agent import FakeAgent
 from integration.containers.world import World, is_alive
-
 from messor.containers.native.zygote_client import destroy_everything
 from messor.runtime.node import Node
 

@@ -1,4 +1,4 @@
-"""An agent's executor API, just enough of it: subscriptions, launches, acknowledgements, and a record of all updates."""
+"""An agent's executor API, just enough of it: subscriptions, launches, acknowledgements, a record of all updates."""
 
 from __future__ import annotations
 

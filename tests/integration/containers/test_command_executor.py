@@ -1,5 +1,7 @@
 """The built-in command executor, forked from a real zygote, against a fake agent."""
 
+# ruff: noqa: ASYNC220  (stories are async for the loop they live in; looking at files is fine there)
+
 from __future__ import annotations
 
 import os
@@ -12,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from integration.containers.fake_agent import RECOVERING, task
 from integration.containers.world import World, is_alive, until
-
 from messor.protos import v1
 
 InWorld = Callable[[Callable[[World], Awaitable[None]]], None]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from integration.containers.fake_agent import FakeAgent
-
 from messor.containers.containerizer import LaunchSpec
 from messor.containers.native.containerizer import NativeContainerizer
 from messor.linux import processes

@@ -15,7 +15,7 @@ from messor.containers.fetcher.request import fetch_request
 from messor.containers.isolators.filesystem_posix import VolumeLink, bring_up_to_date, volume_links
 from messor.containers.launch_command import container_environment, first_program
 from messor.containers.native import paths, usage
-from messor.containers.native.launcher_posix import DEFAULT_EXECUTOR, PosixLauncher
+from messor.containers.native.launcher_posix import DEFAULT_EXECUTOR, DEFAULT_LINGER, PosixLauncher
 from messor.containers.native.lifecycle import State, check_move
 from messor.containers.native.recovery import Findings, Hosted, Trace, judge
 from messor.errors import ContainerError, DiskFailed, NotFound
@@ -71,8 +71,12 @@ class NativeContainerizer:
         fetcher_cache_dir: str = "/tmp/mesos/fetch",  # noqa: S108  (the flag's default)
         fetcher_stall_timeout: float = 60.0,
         executor: str = DEFAULT_EXECUTOR,
+        zygote_linger: float = DEFAULT_LINGER,
     ) -> None:
-        """Prepare; folders must be absolute. executor is ``module:function`` for forked command executors."""
+        """Prepare; folders must be absolute. executor is ``module:function`` for forked command executors.
+
+        zygote_linger: seconds the zygote stays without containers and agent.
+        """
         self._host = host
         self._runtime_dir = runtime_dir
         self._work_dir = work_dir
@@ -83,7 +87,9 @@ class NativeContainerizer:
         self._ends: OrderedDict[str, Termination] = OrderedDict()
         self._fetches: dict[str, Container] = {}
         self._leaving = False
-        self._launcher = PosixLauncher(host, runtime_dir, work_dir, self._exited, self._zygote_lost, executor=executor)
+        self._launcher = PosixLauncher(
+            host, runtime_dir, work_dir, self._exited, self._zygote_lost, executor=executor, linger=zygote_linger
+        )
 
     # --- recovery and leaving ----------------------------------------------------------------------------------------
 

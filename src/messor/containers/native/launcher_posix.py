@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 DEFAULT_EXECUTOR = "messor.executors.command.main:run"
 """What a forked command executor runs. Named, not imported: executors are a higher layer, loaded in the zygote only."""
 
-_LINGER = 10.0
+DEFAULT_LINGER = 10.0
+"""Seconds a zygote stays without containers and agent."""
+
 _TRIES = 3
 
 
@@ -32,7 +34,7 @@ class PosixLauncher:
         lost: Callable[[], None],
         *,
         executor: str = DEFAULT_EXECUTOR,
-        linger: float = _LINGER,
+        linger: float = DEFAULT_LINGER,
     ) -> None:
         """Prepare; ``open`` connects. owner is the agent's work folder; linger seconds the zygote stays idle."""
         self._host = host

@@ -26,9 +26,6 @@ from messor.containers.native.zygote_children import Birth, Entry, fork, log
 from messor.containers.native.zygote_wire import VERSION, Decoder, Message, encode
 from messor.linux import processes
 
-DEFAULT_LINGER = 10.0
-"""Seconds to stay without containers and without an agent."""
-
 _READ_SIZE = 256 * 1024
 
 _PREPARATION_DELAY = 1.0
@@ -386,7 +383,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runtime_dir", required=True)
     parser.add_argument("--owner", default="", help="work_dir of the agent this belongs to")
     parser.add_argument("--executor", required=True, help="module:function that a forked executor runs")
-    parser.add_argument("--linger", type=float, default=DEFAULT_LINGER)
+    parser.add_argument("--linger", type=float, required=True, help="seconds to stay without containers and agent")
     flags = parser.parse_args(arguments)
     os.chdir("/")
     processes.become_subreaper()
