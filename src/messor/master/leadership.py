@@ -52,12 +52,16 @@ class Leadership:
 
     def check(self, request: Request) -> None:
         """Raise NotLeading (with where to go) or NotNow unless this master leads and has recovered."""
+        self.check_leading(request)
+        if not self.state.is_recovered:
+            raise NotNow("Master has not finished recovery")
+
+    def check_leading(self, request: Request) -> None:
+        """Raise NotLeading or NotNow unless this master leads; the old endpoints answer before it recovered."""
         if self.leader is None:
             raise NotNow("No leader elected")
         if self.leader.id != self.state.info.id:
             raise NotLeading(location(self.leader, request))
-        if not self.state.is_recovered:
-            raise NotNow("Master has not finished recovery")
 
     def _elected(self, leader: v0.MasterInfo) -> None:
         self.leader = leader
