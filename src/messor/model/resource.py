@@ -217,7 +217,7 @@ def _is_whole(shape: v0.Resource) -> bool:
 
 
 def _intern(shape: v0.Resource, unit: Amount | None) -> Kind:
-    exact = shape.SerializeToString() + (b"" if unit is None else b"|" + repr(unit).encode())
+    exact = shape.SerializePartialToString() + (b"" if unit is None else b"|" + repr(unit).encode())
     kind = _kinds.get(exact)
     if kind is None:
         varied = shape.HasField("disk") or any(len(item.labels.labels) > 1 for item in shape.reservations)
@@ -245,7 +245,7 @@ def _canonical(shape: v0.Resource, unit: Amount | None) -> bytes:
     for reservation in plain.reservations:
         if reservation.HasField("labels"):
             _sort(reservation.labels)
-    return plain.SerializeToString() + repr(unit).encode()
+    return plain.SerializePartialToString() + repr(unit).encode()
 
 
 def _sort(labels: v0.Labels) -> None:
