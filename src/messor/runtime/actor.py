@@ -111,8 +111,34 @@ class Actor(Component):
         """Take one message from the network, in arrival order."""
         if self._draining:
             self._waiting.append((sender, name, body))
-        else:
-            self._handle(sender, name, body)
+            return
+        handler = self.handlers.get(name)
+        if handler is None:
+            self.unknown(sender, name, body)
+            return
+        _, _, call, with_bytes, is_async, parse = handler
+        try:
+            message = parse(body)
+        except DecodeError:
+            self.ignore(name, f"its body from {sender} cannot be parsed")
+            return
+        if not message.IsInitialized():
+            self.ignore(name, f"it came from {sender} without required fields: {missing_fields(message)}")
+            return
+        if is_async:
+            arguments = (sender, message, body) if with_bytes else (sender, message)
+            self.host.tasks.spawn(self._guarded(handler, arguments), name)
+            self._pause()
+            return
+        try:
+            if with_bytes:
+                call(sender, message, body)
+            else:
+                call(sender, message)
+        except Exception as error:
+            self._failed(handler, message, error)
+        if self.after_message is not None:
+            self.after_message()
 
     def deliver_exited(self, peer: Upid) -> None:
         """Take the news that a linked peer's connection ended, in order with its messages."""
@@ -126,34 +152,6 @@ class Actor(Component):
             self.host.metrics.handler_failures.increment()
             if not self.invariants_hold():
                 self.host.exit(1, f"{self.name} is inconsistent after an exit; exiting so that fail-over can work")
-
-    def _handle(self, sender: Upid, name: str, body: bytes) -> None:
-        handler = self.handlers.get(name)
-        if handler is None:
-            self.unknown(sender, name, body)
-            return
-        try:
-            message = handler.type.FromString(body)
-        except DecodeError:
-            self.ignore(name, f"its body from {sender} cannot be parsed")
-            return
-        if not message.IsInitialized():
-            self.ignore(name, f"it came from {sender} without required fields: {missing_fields(message)}")
-            return
-        if handler.is_async:
-            arguments = (sender, message, body) if handler.with_bytes else (sender, message)
-            self.host.tasks.spawn(self._guarded(handler, arguments), name)
-            self._pause()
-            return
-        try:
-            if handler.with_bytes:
-                handler.call(sender, message, body)
-            else:
-                handler.call(sender, message)
-        except Exception as error:
-            self._failed(handler, message, error)
-        if self.after_message is not None:
-            self.after_message()
 
     async def _guarded(self, handler: Handler, arguments: tuple[Any, ...]) -> None:
         try:
@@ -185,4 +183,4 @@ class Actor(Component):
             if name is EXITED:
                 self.deliver_exited(sender)
             else:
-                self._handle(sender, name, body)
+                self.deliver(sender, name, body)

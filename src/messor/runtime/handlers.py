@@ -45,6 +45,8 @@ class Handler(NamedTuple):
     call: Callable[..., Any]
     with_bytes: bool
     is_async: bool
+    parse: Callable[[bytes], Any]
+    """``type.FromString``."""
 
 
 class Endpoint(NamedTuple):
@@ -108,7 +110,7 @@ def message_table(owners: Iterable[object]) -> dict[str, Handler]:
                 if name in table:
                     message = f"{name} is handled by {table[name].call!r} and by {method!r}"
                     raise Broken(message)
-                table[name] = Handler(name, mark.type, method, mark.with_bytes, _is_async(method))
+                table[name] = Handler(name, mark.type, method, mark.with_bytes, _is_async(method), mark.type.FromString)
     return table
 
 

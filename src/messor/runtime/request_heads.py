@@ -36,6 +36,7 @@ class Head:
         "accepts_gzip",
         "gzipped",
         "headers",
+        "is_plain_message",
         "keep_alive",
         "length",
         "method",
@@ -61,6 +62,8 @@ class Head:
         self.accepts_gzip = _accepts_gzip(headers.get("accept-encoding", ""))
         self.sender: Upid | None = message_sender(headers) if method == "POST" else None
         self.receiver, self.name = split_path(raw_path.encode()) if self.sender is not None else ("", "")
+        self.is_plain_message = bool(self.name) and self.keep_alive and not self.gzipped
+        """A message with nothing special about it."""
 
     @property
     def streams(self) -> bool:
@@ -120,6 +123,8 @@ def parse_head(raw: bytes) -> Head:
         pass  # we never upgrade: the request is served as an ordinary one
     except httptools.HttpParserError as error:
         raise RemoteProtocolError(f"Malformed request: {error}") from error
+    finally:
+        collector.parser = None  # break the cycle: heads come often enough to bother the collector of garbage
     if not collector.complete:
         raise RemoteProtocolError("Incomplete request head")
     return Head(
