@@ -67,11 +67,6 @@ class Ledger:
         if message.update.uuid in self.acknowledged:
             self.faults.append(f"task {message.update.status.task_id.value}: an acknowledged update was sent again")
 
-    def holds(self) -> None:
-        """Raise AssertionError when something happened that must not."""
-        if self.faults:
-            raise AssertionError("; ".join(self.faults))
-
     def unheard(self) -> list[TaskKey]:
         """List the tasks of which some executor's update has not reached the scheduler."""
         return [key for key, sent in self.sent.items() if len(self._from_executor(key)) < len(sent)]

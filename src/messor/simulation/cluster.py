@@ -1,0 +1,238 @@
+"""A whole cluster: the same Master and Agent actors as in production, on simulated hosts.
+
+cluster = Cluster(seed=7, agents=3)
+framework = cluster.framework()
+task = framework.launch("sleep 5; exit 0")
+cluster.run_until(lambda: framework.states(task) == ["STARTING", "RUNNING", "FINISHED"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from messor.agent.agent import Agent
+from messor.agent.flags import AgentFlags
+from messor.coordination.standalone import create_detector
+from messor.master.flags import MasterFlags
+from messor.master.master import Master
+from messor.protos import v0
+from messor.simulation.containers import ContainerRuntime, SimulatedContainerizer
+from messor.simulation.frameworks import HttpScheduler, PidScheduler, SimulatedScheduler
+from messor.simulation.host import SimulatedHost
+from messor.simulation.invariants import Invariants
+from messor.simulation.ledger import Ledger
+from messor.simulation.registry import WatchedStorage
+from messor.simulation.world import World
+from messor.wire.upid import Upid
+
+MASTER_IP = "10.0.0.1"
+MASTER_PORT = 5050
+AGENT_PORT = 5051
+AGENT_RESOURCES = "cpus:4;mem:4096;disk:10000;ports:[31000-32000]"
+WORK_DIR = "/var/lib/mesos"
+
+Capability = v0.FrameworkInfo.Capability
+
+
+class MasterNode:
+    """The machine a master runs on; its registry outlives the process."""
+
+    def __init__(self, cluster: Cluster, flags: Mapping[str, Any]) -> None:
+        """Start nothing yet."""
+        self.cluster = cluster
+        self.name = "master"
+        self.flags = flags
+        self.storage = WatchedStorage()
+        self.upid = Upid("master", MASTER_IP, MASTER_PORT)
+        self.host: SimulatedHost
+        self.actor: Master
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is alive."""
+        host = self.cluster.hosts.get(self.name)
+        return host is not None and host.is_alive
+
+    @property
+    def state(self) -> Any:
+        """The master's records."""
+        return self.actor.state
+
+    def start(self) -> None:
+        """Start a master process on what the registry holds."""
+        self.host = self.cluster.start(self.name, MASTER_IP, MASTER_PORT)
+        flags = MasterFlags(**{"work_dir": WORK_DIR, "registry": "in_memory", **self.flags})
+        self.actor = Master(self.host, flags, storage=self.storage.opened_by(self.host))
+        self.host.spawn(self.actor)
+        self.host.directory.delegate = self.actor.name
+
+    def kill(self, *, silent: bool = False) -> None:
+        """Kill the process."""
+        self.host.kill(silent=silent)
+
+    def restart(self) -> None:
+        """Kill it if it runs, and start it again."""
+        self.kill()
+        self.start()
+
+
+class AgentNode:
+    """The machine an agent runs on: its disk and containers outlive the process."""
+
+    def __init__(self, cluster: Cluster, number: int, flags: Mapping[str, Any]) -> None:
+        """number counts from 1."""
+        self.cluster = cluster
+        self.name = f"agent-{number}"
+        self.ip = f"10.0.1.{number}"
+        self.flags = flags
+        self.runtime = ContainerRuntime(cluster, self.ip, cluster.ledger)
+        self.runtime.executors.update(cluster.executors)
+        self.boots = 1
+        self.host: SimulatedHost
+        self.actor: Agent
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is alive."""
+        host = self.cluster.hosts.get(self.name)
+        return host is not None and host.is_alive
+
+    @property
+    def id(self) -> str:
+        """The agent's id, empty before it registered."""
+        return str(self.actor.tables.agent_id)
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the master knows it as connected."""
+        record = self.cluster.master.state.agents.get(self.id)
+        return self.is_running and record is not None and record.is_connected and record.is_active
+
+    def start(self) -> None:
+        """Start an agent process on what the disk holds."""
+        self.host = self.cluster.start(self.name, self.ip, AGENT_PORT)
+        values = {
+            "master": f"{MASTER_IP}:{MASTER_PORT}",
+            "work_dir": WORK_DIR,
+            "resources": AGENT_RESOURCES,
+            **self.flags,
+        }
+        self.actor = Agent(
+            self.host,
+            AgentFlags(**values),
+            SimulatedContainerizer(self.host, self.runtime),
+            create_detector(self.host, values["master"]),
+            boot_id=f"boot-{self.boots}",
+        )
+        self.host.spawn(self.actor)
+        self.host.directory.delegate = self.actor.name
+
+    def kill(self, *, silent: bool = False) -> None:
+        """Kill the process with SIGKILL; the machine and its containers go on."""
+        self.host.kill(silent=silent)
+
+    def power_off(self) -> None:
+        """Lose the machine: agent, containers and unsynced files; nobody is told."""
+        self.host.crash(silent=True)
+        self.runtime.power_off()
+        self.boots += 1
+
+    def restart(self) -> None:
+        """Kill the process if it runs, and start it again."""
+        self.kill()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop the process as SIGSTOP does."""
+        self.host.freeze()
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.host.thaw()
+
+
+class Cluster(World):
+    """One master and some agents, and the frameworks a test starts."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        agents: int = 1,
+        master_flags: Mapping[str, Any] | None = None,
+        agent_flags: Mapping[str, Any] | None = None,
+        executors: Mapping[str, Callable[..., Any]] | None = None,
+        start: bool = True,
+        keep_trace: bool = True,
+    ) -> None:
+        """Build from a seed and, unless start is False, run until all agents are registered.
+
+        executors: programs that CommandInfo.value of a custom executor may name, beside ``v0-executor`` and
+        ``v1-executor``.
+        """
+        super().__init__(seed, keep_trace=keep_trace)
+        self.ledger = Ledger()
+        self.executors = dict(executors or {})
+        self.network.observers.append(self.ledger.watch)
+        self.network.senders.append(self.ledger.watch_sent)
+        self.master = MasterNode(self, master_flags or {})
+        self.agents = [AgentNode(self, number, agent_flags or {}) for number in range(1, agents + 1)]
+        self.frameworks: list[SimulatedScheduler] = []
+        self.invariants.append(Invariants(self).hold)
+        if start:
+            self.start_all()
+
+    def start_all(self) -> None:
+        """Start the master, then the agents, and run until they are registered."""
+        self.master.start()
+        for agent in self.agents:
+            agent.start()
+        self.run_until(self.is_complete, what="all agents register")
+
+    def is_complete(self) -> bool:
+        """Whether every agent is registered."""
+        return all(agent.is_registered for agent in self.agents)
+
+    def framework(
+        self,
+        name: str = "",
+        *,
+        http: bool = False,
+        checkpoint: bool = False,
+        failover_timeout: float = 0.0,
+        capabilities: Iterable[str] = (),
+        roles: Iterable[str] = (),
+        framework_id: str = "",
+        acknowledges: bool = True,
+        declines: bool = False,
+        subscribe: bool = True,
+    ) -> SimulatedScheduler:
+        """Start a scheduler in a process of its own and run until it is subscribed.
+
+        capabilities: lower-case names, e.g. ``partition_aware``. framework_id: set for a scheduler that takes over.
+        subscribe: whether to wait for the answer.
+        """
+        number = len(self.frameworks) + 1
+        info = v0.FrameworkInfo(
+            name=name or f"framework-{number}", user="root", checkpoint=checkpoint, failover_timeout=failover_timeout
+        )
+        listed = list(roles)
+        for capability in [*capabilities, *(["multi_role"] if len(listed) > 1 else [])]:
+            info.capabilities.add().type = Capability.Type.Value(capability.upper())
+        if len(listed) == 1:
+            info.role = listed[0]
+        else:
+            info.roles.extend(listed)
+        if framework_id:
+            info.id.value = framework_id
+        kind = HttpScheduler if http else PidScheduler
+        scheduler = kind(f"scheduler-{number}", info, self.master.upid, self.ledger)
+        scheduler.acknowledges = acknowledges
+        scheduler.declines = declines
+        self.frameworks.append(scheduler)
+        host = self.start(f"framework-{number}", f"10.0.2.{number}")
+        host.spawn(scheduler)
+        if subscribe:
+            self.run_until(lambda: scheduler.is_connected or scheduler.errors, what=f"{scheduler.name} subscribes")
+        return scheduler
