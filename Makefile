@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ONLY ?=
 
-.PHONY: run test bench lint format docs clean
+.PHONY: run test bench lint format protos docs clean
 
 run: $(STAMP)  ## start a local cluster and run examples/wordcount on it
 	$(BIN)/python examples/wordcount
@@ -25,6 +25,9 @@ lint: $(VENV)/.tested  ## ruff, mypy and the import contracts
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+protos: $(VENV)/.tested  ## compile proto/ into src/messor/protos
+	$(BIN)/python tools/generate_protos.py
 
 docs: $(VENV)/.tested  ## regenerate docs/reference from the code
 	$(BIN)/python tools/make_reference.py

@@ -215,14 +215,14 @@ def test_s14_calls_do_nothing_unless_running(play: Play) -> None:
         lambda: driver.launchTasks("O", []),
         lambda: driver.declineOffer("O"),
         lambda: driver.killTask(v0.TaskID(value="t")),
-        lambda: driver.reviveOffers(),
-        lambda: driver.suppressOffers(),
+        driver.reviveOffers,
+        driver.suppressOffers,
         lambda: driver.reconcileTasks([]),
         lambda: driver.sendFrameworkMessage(v0.ExecutorID(value="E"), v0.SlaveID(value="A"), b""),
         lambda: driver.requestResources([]),
-        lambda: driver.abort(),
-        lambda: driver.stop(),
-        lambda: driver.join(),
+        driver.abort,
+        driver.stop,
+        driver.join,
     ]
     assert [call() for call in calls] == [NOT_STARTED] * len(calls)
 
