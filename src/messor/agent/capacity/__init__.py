@@ -1,0 +1,1 @@
+"""What the agent has to offer and what of it is used."""

@@ -1,0 +1,89 @@
+"""The agent's plain HTTP endpoints (U14, U15)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from messor.agent.state.lifecycles import AgentState
+from messor.errors import NotNow
+from messor.runtime.actor import Component
+from messor.runtime.handlers import endpoint
+from messor.runtime.http import Request, Response, json_response
+from messor.wire.json_codec import dumps, to_dict
+
+if TYPE_CHECKING:
+    from messor.agent.capacity.usage import ContainerUse, Usage
+    from messor.agent.doors.state_view import StateView
+    from messor.agent.state.tables import Tables
+
+
+class Endpoints(Component):
+    """Shows the agent to humans and tools."""
+
+    def __init__(self, tables: Tables, view: StateView, usage: Usage) -> None:
+        """Take what is shown."""
+        self._tables = tables
+        self._view = view
+        self._usage = usage
+
+    @endpoint("/health")
+    def health(self, request: Request) -> Response:  # noqa: ARG002
+        """Health check of the Agent."""
+        return Response(200)
+
+    @endpoint("/flags", methods=("GET",), realm="readonly")
+    def flags(self, request: Request) -> Response:
+        """Exposes the agent's flag configuration."""
+        return json_response(dumps({"flags": self._view.flags()}), request)
+
+    @endpoint("/state", realm="readonly")
+    def state(self, request: Request) -> Response:
+        """Information about state of the Agent."""
+        if self._tables.state is AgentState.RECOVERING:
+            raise NotNow("Agent has not finished recovery")
+        return json_response(dumps(self._view.state()), request)
+
+    @endpoint("/containers", realm="readonly")
+    async def containers(self, request: Request) -> Response:
+        """Retrieve container status and usage information."""
+        if self._tables.state is AgentState.RECOVERING:
+            raise NotNow("Agent has not finished recovery")
+        found = await self._usage.containers(request.query.get("container_id") or None)
+        return json_response(dumps([_container(use) for use in found]), request)
+
+    @endpoint("/monitor/statistics", realm="readonly")
+    async def statistics(self, request: Request) -> Response:
+        """Retrieve resource monitoring information."""
+        if self._tables.state is AgentState.RECOVERING:
+            raise NotNow("Agent has not finished recovery")
+        found = await self._usage.containers()
+        shown = []
+        for use in found:
+            if use.statistics is not None:
+                one = _container(use)
+                one.pop("container_id")
+                one.pop("status", None)
+                shown.append(one)
+        return json_response(dumps(shown), request)
+
+    @endpoint("/containerizer/debug", realm="readonly")
+    def debug(self, request: Request) -> Response:
+        """Retrieve debug information about the containerizer: operations that hang; ours cannot."""
+        return json_response(dumps({"pending": []}), request)
+
+
+def _container(use: ContainerUse) -> dict[str, Any]:
+    """Show one container, keys in alphabetical order as upstream."""
+    executor = use.executor
+    shown: dict[str, Any] = {
+        "container_id": executor.container_id,
+        "executor_id": executor.id,
+        "executor_name": executor.info.name,
+        "framework_id": executor.framework_id,
+        "source": executor.info.source,
+    }
+    if use.statistics is not None:
+        shown["statistics"] = dict(sorted(to_dict(use.statistics).items()))
+    if use.status is not None:
+        shown["status"] = to_dict(use.status)
+    return shown

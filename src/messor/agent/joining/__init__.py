@@ -1,0 +1,1 @@
+"""How the agent finds its master, registers with it and stays in touch."""

@@ -1,0 +1,169 @@
+"""One executor as the agent knows it, with its tasks from queue to completion."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from messor.agent.state.lifecycles import EXECUTOR_CHANGES, ExecutorState, moved
+from messor.agent.state.task import Task
+from messor.model.resources import Resources
+from messor.protos import v0
+from messor.wire.upid import Upid
+
+MAX_COMPLETED_TASKS = 200
+"""How many completed tasks of one executor are remembered (G14)."""
+
+
+class EventStream(Protocol):
+    """Where the events of an executor that subscribed over HTTP go."""
+
+    def send(self, event: bytes) -> None:
+        """Send an encoded v1 Event; dropped when the stream is closed."""
+        ...
+
+    def close(self) -> None:
+        """End the stream."""
+        ...
+
+
+@dataclass(slots=True)
+class PendingTermination:
+    """What the agent decided about an executor's unfinished tasks before its container ended."""
+
+    state: v0.TaskState
+    reason: v0.TaskStatus.Reason
+    message: str
+
+
+class Executor:
+    """An executor: its description, where it runs, how to reach it and what it was given."""
+
+    __slots__ = (
+        "checkpoint",
+        "completed",
+        "container_id",
+        "container_status",
+        "directory",
+        "forked_pid",
+        "framework_id",
+        "id",
+        "info",
+        "is_command",
+        "is_delivering",
+        "launch_time",
+        "launched",
+        "pending_termination",
+        "pid",
+        "queued",
+        "queued_groups",
+        "resources",
+        "state",
+        "stream",
+        "terminated",
+        "user",
+        "was_sent_tasks",
+    )
+
+    def __init__(
+        self,
+        info: v0.ExecutorInfo,
+        *,
+        framework_id: str,
+        container_id: str,
+        directory: str,
+        checkpoint: bool,
+        is_command: bool,
+        user: str | None = None,
+    ) -> None:
+        """Take over the info; is_command tells a generated command executor, whose id is its task's."""
+        self.id = info.executor_id.value
+        self.framework_id = framework_id
+        self.info = info
+        self.container_id = container_id
+        self.directory = directory
+        self.checkpoint = checkpoint
+        self.is_command = is_command
+        self.user = user
+        self.state = ExecutorState.REGISTERING
+        self.pid: Upid | None = None
+        self.stream: EventStream | None = None
+        self.forked_pid: int | None = None
+        self.container_status: v0.ContainerStatus | None = None
+        self.launch_time = 0.0
+        self.resources = Resources.of(info.resources)
+        """What the executor, its queued and its live tasks need together; kept as a sum, for tasks come and go."""
+        self.queued: dict[str, v0.TaskInfo] = {}
+        self.queued_groups: list[v0.TaskGroupInfo] = []
+        self.launched: dict[str, Task] = {}
+        self.terminated: dict[str, Task] = {}
+        self.completed: deque[Task] = deque(maxlen=MAX_COMPLETED_TASKS)
+        self.pending_termination: PendingTermination | None = None
+        self.was_sent_tasks = False
+        self.is_delivering = False
+
+    def become(self, state: ExecutorState) -> None:
+        """Change state; raises Broken when the change is illegal."""
+        self.state = moved(EXECUTOR_CHANGES, self.state, state)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it may still take tasks."""
+        return self.state in (ExecutorState.REGISTERING, ExecutorState.RUNNING)
+
+    @property
+    def has_incomplete_tasks(self) -> bool:
+        """Whether any task is queued, live, or ended without its end having been acknowledged."""
+        return bool(self.queued or self.launched or self.terminated)
+
+    def task(self, task_id: str) -> Task | None:
+        """Find a launched task that is live or not yet acknowledged as ended."""
+        return self.launched.get(task_id) or self.terminated.get(task_id)
+
+    def live_tasks(self) -> Iterator[Task]:
+        """Iterate over launched tasks that have not ended."""
+        return iter(self.launched.values())
+
+    def apply(self, status: v0.TaskStatus) -> bool:
+        """Take in a task's status; True when it just ended, which frees its resources.
+
+        What comes after the end changes nothing: it is forwarded, but the task stays ended.
+        """
+        task_id = status.task_id.value
+        task = self.launched.get(task_id)
+        if task is None:
+            return False
+        task.apply(status)
+        if not task.is_terminal:
+            return False
+        self.terminated[task_id] = self.launched.pop(task_id)
+        self.resources -= Resources.of(task.info.resources)
+        return True
+
+    def queue(self, task: v0.TaskInfo) -> None:
+        """Take a task that is to be sent when the executor runs."""
+        self.queued[task.task_id.value] = task
+        self.resources += Resources.of(task.resources)
+
+    def recover(self, task: Task) -> None:
+        """Take a task found in the checkpoints, in whatever state it is."""
+        if task.is_terminal:
+            self.terminated[task.id] = task
+        else:
+            self.launched[task.id] = task
+            self.resources += Resources.of(task.info.resources)
+
+    def complete(self, task_id: str) -> None:
+        """Move an ended and acknowledged task to the completed ones."""
+        task = self.terminated.pop(task_id, None)
+        if task is not None:
+            self.completed.append(task)
+
+    def group_of(self, task_id: str) -> v0.TaskGroupInfo | None:
+        """Find the queued task group a task belongs to."""
+        for group in self.queued_groups:
+            if any(task.task_id.value == task_id for task in group.tasks):
+                return group
+        return None

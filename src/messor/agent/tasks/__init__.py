@@ -1,0 +1,4 @@
+"""Tasks are launched and killed as the master says.
+
+Uses executors; must not know how executors are connected.
+"""

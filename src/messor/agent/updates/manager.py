@@ -1,0 +1,169 @@
+"""All streams of updates: what is on its way to the master, what is resent when, what is on disk (G5)."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from messor.agent.updates.checkpoint import UpdateLog
+from messor.agent.updates.stream import Acknowledgement, Replayed, Update, UpdateStream
+
+if TYPE_CHECKING:
+    from messor.runtime.host import Clock, Disk, Timer
+
+log = logging.getLogger(__name__)
+
+FIRST_RESEND = 10.0
+LONGEST_RESEND = 600.0
+"""Seconds until an unacknowledged update is sent again: doubling from one to the other."""
+
+Forward = Callable[[str, str, Update], None]
+"""(framework id, task id, update): sends it to the master."""
+
+
+class _Entry:
+    """A stream with what it needs beside its bookkeeping."""
+
+    __slots__ = ("framework_id", "log", "resend_after", "stream", "task_id", "ticket")
+
+    def __init__(self, framework_id: str, task_id: str, update_log: UpdateLog | None) -> None:
+        self.framework_id = framework_id
+        self.task_id = task_id
+        self.log = update_log
+        self.stream = UpdateStream()
+        self.resend_after = FIRST_RESEND
+        self.ticket = 0
+        """Number of the latest sending; older timer entries are void."""
+
+
+class UpdateManager:
+    """Forwards the head of each stream and resends it until it is acknowledged.
+
+    One timer serves all streams: entries that were acknowledged meanwhile are skipped when their time comes, which is
+    cheaper than a timer per update.
+    """
+
+    def __init__(self, clock: Clock, disk: Disk, forward: Forward) -> None:
+        """Start paused: nothing is sent before the agent is registered."""
+        self._clock = clock
+        self._disk = disk
+        self._forward = forward
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._due: list[tuple[float, int, _Entry]] = []
+        self._tickets = 0
+        self._timer: Timer | None = None
+        self._is_paused = True
+
+    # --- what comes in -----------------------------------------------------------------------------------------------
+
+    def receive(self, framework_id: str, task_id: str, update: Update, path: str | None) -> bool:
+        """Keep an update, on disk when path is given, and forward it when it is its task's head.
+
+        False for a duplicate. Raises DiskFailed when it could not be written: it is then not kept at all, and must not
+        be acknowledged to its executor.
+        """
+        key = (framework_id, task_id)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = _Entry(framework_id, task_id, UpdateLog(self._disk, path) if path is not None else None)
+        elif entry.stream.knows(update.uuid):
+            return False
+        if entry.log is not None:
+            entry.log.append_update(update)
+        self._entries[key] = entry
+        entry.stream.receive(update)
+        if len(entry.stream.pending) == 1 and not self._is_paused:
+            self._send(entry, FIRST_RESEND)
+        return True
+
+    def acknowledge(self, framework_id: str, task_id: str, uuid: bytes) -> bool | None:
+        """Take the scheduler's acknowledgement; gives whether the task's stream is over, None when it was dropped.
+
+        Raises DiskFailed when it could not be written: the update is then resent and acknowledged again.
+        """
+        entry = self._entries.get((framework_id, task_id))
+        if entry is None:
+            log.warning("Ignoring an acknowledgement for unknown task %s of framework %s", task_id, framework_id)
+            return None
+        verdict = entry.stream.judge(uuid)
+        if verdict is not Acknowledgement.ACCEPTED:
+            log.warning("Ignoring %s acknowledgement for task %s", verdict.value, task_id)
+            return None
+        if entry.log is not None:
+            entry.log.append_acknowledgement(uuid)
+        entry.stream.acknowledge(uuid)
+        entry.ticket = 0
+        if entry.stream.is_terminated:
+            del self._entries[framework_id, task_id]
+            return True
+        if entry.stream.pending and not self._is_paused:
+            self._send(entry, FIRST_RESEND)
+        return False
+
+    def recover(self, framework_id: str, task_id: str, replayed: list[Replayed], path: str, size: int) -> None:
+        """Take over the stream of a task that outlived the agent."""
+        entry = _Entry(framework_id, task_id, UpdateLog(self._disk, path, size))
+        entry.stream.replay(replayed)
+        if not entry.stream.is_terminated:
+            self._entries[framework_id, task_id] = entry
+
+    def forget_framework(self, framework_id: str) -> None:
+        """Drop the streams of a framework that is shut down: nobody will acknowledge them."""
+        for key in [key for key in self._entries if key[0] == framework_id]:
+            self._entries.pop(key).ticket = 0
+
+    def knows(self, framework_id: str, task_id: str, uuid: bytes) -> bool:
+        """Whether an update was received already."""
+        entry = self._entries.get((framework_id, task_id))
+        return entry is not None and entry.stream.knows(uuid)
+
+    def has_pending(self, framework_id: str, task_id: str) -> bool:
+        """Whether any update of a task is unacknowledged."""
+        entry = self._entries.get((framework_id, task_id))
+        return entry is not None and bool(entry.stream.pending)
+
+    # --- when it goes out --------------------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Stop sending: the agent lost its master."""
+        self._is_paused = True
+        self._due.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def resume(self) -> None:
+        """Send all heads again: the agent is registered."""
+        self._is_paused = False
+        for entry in list(self._entries.values()):
+            if entry.stream.pending:
+                self._send(entry, FIRST_RESEND)
+
+    def _send(self, entry: _Entry, resend_after: float) -> None:
+        head = entry.stream.pending[0]
+        self._forward(entry.framework_id, entry.task_id, head)
+        entry.resend_after = resend_after
+        self._tickets += 1
+        entry.ticket = self._tickets
+        heapq.heappush(self._due, (self._clock.monotonic() + resend_after, entry.ticket, entry))
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._timer is None and self._due:
+            wait = max(self._due[0][0] - self._clock.monotonic(), 0.0)
+            self._timer = self._clock.after(wait, self._resend)
+
+    def _resend(self) -> None:
+        now = self._clock.monotonic()
+        expired: list[_Entry] = []
+        while self._due and (self._due[0][1] != self._due[0][2].ticket or self._due[0][0] <= now):
+            _, ticket, entry = heapq.heappop(self._due)
+            if ticket == entry.ticket:
+                expired.append(entry)
+        for entry in expired:
+            log.warning("Resending status update for task %s of framework %s", entry.task_id, entry.framework_id)
+            self._send(entry, min(entry.resend_after * 2, LONGEST_RESEND))
+        self._timer = None
+        self._arm()

@@ -1,0 +1,241 @@
+"""Status updates come in: from executors, from the agent itself; and their acknowledgements from the master."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from messor.agent.state.lifecycles import AgentState, FrameworkState
+from messor.agent.updates.manager import UpdateManager
+from messor.agent.updates.stream import Update
+from messor.errors import DiskFailed
+from messor.model.task_states import is_terminal, task_state_name
+from messor.protos import internal, v0
+from messor.runtime.actor import Component
+from messor.runtime.handlers import on
+
+if TYPE_CHECKING:
+    from messor.agent.checkpoint.write import Checkpoints
+    from messor.agent.metrics import AgentMetrics
+    from messor.agent.outbox import Outbox
+    from messor.agent.state.executor import Executor
+    from messor.agent.state.signals import Signals
+    from messor.agent.state.tables import Tables
+    from messor.runtime.host import Host, Timer
+    from messor.wire.upid import Upid
+
+log = logging.getLogger(__name__)
+
+DISK_RETRY = 1.0
+"""Seconds until updates that could not be written are tried again."""
+
+
+class _Held(NamedTuple):
+    """An update that waits for the disk, and to whom it is acknowledged then."""
+
+    update: internal.StatusUpdate
+    executor: Executor | None
+    pid: Upid | None
+
+
+class Updates(Component):
+    """Keeps each update before acknowledging it, applies it to the task, forwards it to the master (b.5)."""
+
+    def __init__(
+        self,
+        host: Host,
+        tables: Tables,
+        outbox: Outbox,
+        checkpoints: Checkpoints,
+        metrics: AgentMetrics,
+        signals: Signals,
+    ) -> None:
+        """Own the streams of all tasks."""
+        self._host = host
+        self._tables = tables
+        self._outbox = outbox
+        self._checkpoints = checkpoints
+        self._metrics = metrics
+        self._signals = signals
+        self.manager = UpdateManager(host.clock, host.disk, self._forward)
+        self._held: dict[tuple[str, str], deque[_Held]] = {}
+        self._retry: Timer | None = None
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    @on(internal.StatusUpdateMessage)
+    def received(self, sender: Upid, message: internal.StatusUpdateMessage) -> None:
+        """Take an update of an executor that speaks libprocess; it is acknowledged to that executor's pid."""
+        self.from_executor(message.update, sender)
+
+    def from_executor(self, update: internal.StatusUpdate, pid: Upid | None) -> None:
+        """Take an executor's update; pid is None when it came over HTTP."""
+        if not update.uuid:
+            self._metrics.invalid_status_updates.increment()
+            self.ignore(update, "it has no uuid")
+            return
+        framework = self._tables.frameworks.get(update.framework_id.value)
+        if framework is None or framework.state is FrameworkState.TERMINATING:
+            # Its scheduler is gone: nobody would acknowledge, and the stream would never end.
+            self._metrics.invalid_status_updates.increment()
+            self.ignore(update, f"framework {update.framework_id.value} is unknown or terminating")
+            return
+        status = update.status
+        executor = framework.owners.get(status.task_id.value)
+        if status.state == v0.TASK_STAGING:
+            self._metrics.invalid_status_updates.increment()
+            self.ignore(update, "no executor may report TASK_STAGING")
+            sender = executor or framework.executors.get(update.executor_id.value)
+            if sender is not None:
+                self._signals.misbehaved(framework, sender)
+            return
+        status.uuid = update.uuid
+        status.source = v0.TaskStatus.SOURCE_EXECUTOR
+        if update.HasField("executor_id"):
+            status.executor_id.CopyFrom(update.executor_id)
+        if executor is not None:
+            _fill_container_status(status, executor)
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "Handling status update %s (%s) for task %s of framework %s",
+                task_state_name(status.state),
+                update.uuid.hex(),
+                status.task_id.value,
+                framework.id,
+            )
+        self._metrics.valid_status_updates.increment()
+        receiver = executor or framework.executors.get(update.executor_id.value)
+        self._take(_Held(update, receiver, pid))
+
+    def from_agent(self, update: internal.StatusUpdate, executor: Executor | None) -> None:
+        """Take an update the agent made itself, about a task of that executor if there is one."""
+        if executor is not None:
+            _fill_container_status(update.status, executor)
+        log.info(
+            "Reporting %s for task %s of framework %s: %s",
+            task_state_name(update.status.state),
+            update.status.task_id.value,
+            update.framework_id.value,
+            update.status.message,
+        )
+        self._metrics.valid_status_updates.increment()
+        self._take(_Held(update, None, None))
+
+    # --- keep, apply, tell -------------------------------------------------------------------------------------------
+
+    def _take(self, held: _Held) -> None:
+        key = (held.update.framework_id.value, held.update.status.task_id.value)
+        if key in self._held:
+            self._held[key].append(held)
+            return
+        self._apply(key, held.update)
+        try:
+            self._keep(key, held)
+        except DiskFailed as error:
+            log.error("Cannot checkpoint an update for task %s, trying again: %s", key[1], error)
+            self._held[key] = deque((held,))
+            if self._retry is None:
+                self._retry = self._host.clock.after(DISK_RETRY, self._keep_held)
+
+    def _apply(self, key: tuple[str, str], update: internal.StatusUpdate) -> None:
+        """Change the task's record, unless the update was seen before: an old one must not turn time back."""
+        if self.manager.knows(*key, update.uuid):
+            return
+        framework = self._tables.frameworks.get(key[0])
+        executor = framework.owners.get(key[1]) if framework is not None else None
+        if executor is not None and executor.apply(update.status):
+            self._metrics.task_ended(update.status.state)
+            self._signals.resources_changed(executor)
+        elif executor is None and is_terminal(update.status.state):
+            self._metrics.task_ended(update.status.state)
+
+    def _keep(self, key: tuple[str, str], held: _Held) -> None:
+        update = held.update
+        framework = self._tables.frameworks.get(key[0])
+        owner = framework.owners.get(key[1]) if framework is not None else None
+        path = self._checkpoints.task_updates(owner, key[1]) if owner is not None else None
+        kept = Update(update.uuid, update.status.state, update.SerializeToString())
+        self.manager.receive(*key, kept, path)
+        # Also for a duplicate: our first acknowledgement may have been lost.
+        self._outbox.acknowledge(held.executor, held.pid, update)
+
+    def _keep_held(self) -> None:
+        """Try again what could not be written, in order; each task's updates stay behind each other."""
+        self._retry = None
+        for key, waiting in list(self._held.items()):
+            try:
+                while waiting:
+                    self._keep(key, waiting[0])
+                    waiting.popleft()
+                    if waiting:
+                        self._apply(key, waiting[0].update)
+            except DiskFailed as error:
+                log.error("Still cannot checkpoint %d updates for task %s: %s", len(waiting), key[1], error)
+                continue
+            del self._held[key]
+        if self._held:
+            self._retry = self._host.clock.after(DISK_RETRY, self._keep_held)
+
+    def _forward(self, framework_id: str, task_id: str, update: Update) -> None:
+        if self._tables.state is not AgentState.RUNNING:
+            return
+        framework = self._tables.frameworks.get(framework_id)
+        executor = framework.owners.get(task_id) if framework is not None else None
+        task = executor.task(task_id) if executor is not None else None
+        if task is None:
+            self._outbox.status_update(update.data, None)
+            return
+        task.info.status_update_state = update.state  # type: ignore[assignment]
+        task.info.status_update_uuid = update.uuid
+        self._outbox.status_update(update.data, task.state)
+
+    # --- acknowledgements --------------------------------------------------------------------------------------------
+
+    @on(internal.StatusUpdateAcknowledgementMessage)
+    def acknowledged(self, sender: Upid, message: internal.StatusUpdateAcknowledgementMessage) -> None:
+        """Take the scheduler's acknowledgement, relayed by the master; an ended task is then completed."""
+        if sender != self._tables.master:
+            self.ignore(message, f"{sender} is not the leading master")
+            return
+        framework_id, task_id = message.framework_id.value, message.task_id.value
+        try:
+            over = self.manager.acknowledge(framework_id, task_id, message.uuid)
+        except DiskFailed as error:
+            # The update stays at the head: it is resent, and acknowledged again.
+            log.error("Cannot checkpoint an acknowledgement for task %s: %s", task_id, error)
+            return
+        if not over:
+            return
+        framework = self._tables.frameworks.get(framework_id)
+        executor = framework.owners.pop(task_id, None) if framework is not None else None
+        if framework is None or executor is None:
+            return
+        executor.complete(task_id)
+        self._signals.task_completed(framework, executor)
+
+    def stop(self) -> None:
+        """Forget timers."""
+        self.manager.pause()
+        if self._retry is not None:
+            self._retry.cancel()
+
+
+def _fill_container_status(status: v0.TaskStatus, executor: Executor) -> None:
+    """Add what the agent knows of the executor's container, without hiding what the executor says itself.
+
+    An executor that names a container speaks of a nested one, which has its own pid.
+    """
+    known = executor.container_status
+    if known is None:
+        return
+    if not status.HasField("container_status"):
+        status.container_status.CopyFrom(known)
+        return
+    told = status.container_status
+    if not told.HasField("container_id"):
+        told.container_id.CopyFrom(known.container_id)
+        if known.HasField("executor_pid"):
+            told.executor_pid = known.executor_pid
+    if not told.network_infos:
+        told.network_infos.MergeFrom(known.network_infos)

@@ -1,0 +1,1 @@
+"""Chores: collecting old sandboxes, watching the disk, retiring the agent."""

@@ -1,0 +1,69 @@
+"""What is left behind by executors and frameworks is shown while it lasts, and condemned when they are over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from messor.agent.checkpoint.paths import virtual_sandbox
+
+if TYPE_CHECKING:
+    from messor.agent.checkpoint.paths import Paths
+    from messor.agent.state.executor import Executor
+    from messor.agent.state.framework import Framework
+    from messor.agent.state.signals import Signals
+    from messor.agent.state.tables import Tables
+    from messor.agent.upkeep.garbage import Garbage
+
+
+class Files(Protocol):
+    """Where sandboxes are shown; the actor ``files`` of a real process."""
+
+    def attach(self, name: str, path: str) -> None:
+        """Show a path under a name."""
+        ...
+
+    def detach(self, name: str) -> None:
+        """Show it no more."""
+        ...
+
+
+class Sandboxes:
+    """Listens to executors and frameworks that come and go (U17)."""
+
+    def __init__(self, tables: Tables, paths: Paths, garbage: Garbage, files: Files | None, signals: Signals) -> None:
+        """files: None where nobody browses."""
+        self._tables = tables
+        self._paths = paths
+        self._garbage = garbage
+        self._files = files
+        signals.sandbox_added = self.added
+        signals.sandbox_retired = self.retired
+        signals.framework_retired = self.framework_retired
+
+    def added(self, executor: Executor) -> None:
+        """Show a sandbox under its real path and as the executor's latest."""
+        if self._files is not None:
+            self._files.attach(executor.directory, executor.directory)
+            self._files.attach(virtual_sandbox(executor.framework_id, executor.id), executor.directory)
+
+    def retired(self, framework: Framework, executor: Executor) -> None:
+        """Condemn an executor's run, and its folder when no newer run uses it."""
+        ids = (self._tables.agent_id, framework.id, executor.id)
+        self._garbage.condemn(executor.directory, lambda: self._gone(executor))
+        if executor.id not in framework.executors:
+            self._garbage.condemn(self._paths.executor(*ids))
+        if executor.checkpoint:
+            self._garbage.condemn(self._paths.run(*ids, executor.container_id).folder)
+            if executor.id not in framework.executors:
+                self._garbage.condemn(self._paths.meta_executor(*ids))
+
+    def _gone(self, executor: Executor) -> None:
+        if self._files is not None:
+            self._files.detach(executor.directory)
+            self._files.detach(virtual_sandbox(executor.framework_id, executor.id))
+
+    def framework_retired(self, framework: Framework) -> None:
+        """Condemn a framework's folders."""
+        self._garbage.condemn(self._paths.framework(self._tables.agent_id, framework.id))
+        if framework.info.checkpoint:
+            self._garbage.condemn(self._paths.meta_framework(self._tables.agent_id, framework.id))
