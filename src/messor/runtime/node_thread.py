@@ -8,7 +8,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from messor.runtime.node import Node, new_loop
@@ -34,7 +34,7 @@ class NodeThread:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop
-        self._end: asyncio.Future[None]
+        self._end: asyncio.Future[Callable[[], Awaitable[object]] | None]
         self.node: Node
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
@@ -55,10 +55,13 @@ class NodeThread:
             self._wake_pending = True
             self._loop.call_soon_threadsafe(self._run_calls)
 
-    def stop(self) -> None:
-        """End once everything posted ran and was flushed; does not wait."""
+    def stop(self, farewell: Callable[[], Awaitable[object]] | None = None) -> None:
+        """End once everything posted ran and was flushed; does not wait.
+
+        farewell: awaited in the loop before, at most FLUSH_SECONDS, to get the last words answered.
+        """
         _stopping.add(self)
-        self.post(self._finish)
+        self.post(self._finish, farewell)
 
     def join(self, seconds: float | None = None) -> None:
         """Wait for the thread's end."""
@@ -76,9 +79,9 @@ class NodeThread:
             except Exception:
                 log.exception("A driver call failed")
 
-    def _finish(self) -> None:
+    def _finish(self, farewell: Callable[[], Awaitable[object]] | None) -> None:
         if not self._end.done():
-            self._end.set_result(None)
+            self._end.set_result(farewell)
 
     def _main(self) -> None:
         try:
@@ -99,7 +102,11 @@ class NodeThread:
         self._ready.set()
         self._run_calls()
         try:
-            await self._end
+            farewell = await self._end
+            if farewell is not None:
+                await asyncio.wait_for(farewell(), FLUSH_SECONDS)
+        except TimeoutError:
+            log.warning("Not everything that was sent last could be delivered")
         finally:
             await self.node.stop()
 

@@ -176,15 +176,16 @@ class MesosSchedulerDriver:
             aborted = self._status == ABORTED
             self._status = STOPPED
             if self._thread is not None:
-                self._thread.post(self._end_session, bool(failover))
-                self._thread.stop()
+                self._thread.post(lambda: self._session.stop(failover=bool(failover)))
+                self._thread.stop(self._say_farewell)
             self._callbacks.put(None)
             self._latch.set()
         self._stop_cluster()
         return ABORTED if aborted else STOPPED
 
-    def _end_session(self, failover: bool) -> None:
-        self._session.stop(failover=failover)
+    async def _say_farewell(self) -> None:
+        """Let the last acknowledgements and TEARDOWN arrive before the connections are closed."""
+        await self._session.drained()
         assert self._thread is not None
         self._thread.node.directory.terminate(self._session)
 

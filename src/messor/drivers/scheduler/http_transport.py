@@ -27,6 +27,12 @@ PATH = "/master/api/v1/scheduler"
 SILENCE_FACTOR = 5
 """Heartbeats that may be missing before the stream counts as broken; as many as upstream's library allows."""
 
+MANY = 1000
+"""Answered calls that are kept at most until they are forgotten."""
+
+DRAIN_STEP = 0.002
+"""Seconds between two looks at what is unanswered, when a driver stops."""
+
 Event = v1_scheduler.Event
 
 
@@ -47,6 +53,7 @@ class HttpTransport:
         self._watchdog: Timer | None = None
         self._silence = 0.0
         self._heard = 0.0
+        self._unanswered: list[Running] = []
 
     # --- what the session asks ---------------------------------------------------------------------------------------
 
@@ -96,7 +103,14 @@ class HttpTransport:
             headers["Mesos-Stream-Id"] = self._stream_id
         kind = v0_scheduler.Call.Type.Name(call.type)
         request = self._calls.request("POST", PATH, headers, self._encode(call))
-        self._host.tasks.spawn(self._sent(kind, request), kind)
+        if len(self._unanswered) > MANY:
+            self._unanswered = [running for running in self._unanswered if not running.done()]
+        self._unanswered.append(self._host.tasks.spawn(self._sent(kind, request), kind))
+
+    async def drained(self) -> None:
+        """Wait for the answers to all calls; the caller limits the time."""
+        while any(not running.done() for running in self._unanswered):
+            await self._host.tasks.sleep(DRAIN_STEP)
 
     def deactivate(self, framework_id: v0.FrameworkID) -> None:  # noqa: ARG002  (the interface's)
         """Close the stream: the HTTP API's way to stop hearing without tearing down."""

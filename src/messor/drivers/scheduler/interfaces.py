@@ -76,6 +76,10 @@ class Transport(Protocol):
         """Send any other call, in order."""
         ...
 
+    async def drained(self) -> None:
+        """Wait until everything sent so far was answered, or written where nothing is answered."""
+        ...
+
     def deactivate(self, framework_id: v0.FrameworkID) -> None:
         """Tell the master to stop offering (an aborted driver)."""
         ...

@@ -51,6 +51,9 @@ class LibprocessTransport(Component):
         """Send a Call message."""
         self._actor.send(self._master, call)
 
+    async def drained(self) -> None:
+        """Return at once: a stopping node writes what was sent."""
+
     def deactivate(self, framework_id: v0.FrameworkID) -> None:
         """Send DeactivateFrameworkMessage; there is no Call for it."""
         self._actor.send(self._master, internal.DeactivateFrameworkMessage(framework_id=framework_id))

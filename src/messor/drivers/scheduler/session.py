@@ -226,6 +226,10 @@ class SchedulerSession(Actor):
             self._transport.send(self._call(Call.TEARDOWN))
         self._halt()
 
+    async def drained(self) -> None:
+        """Wait until the master has what was sent."""
+        await self._transport.drained()
+
     def abort(self) -> None:
         """Stop hearing events; the master stops offering but keeps the framework (S18)."""
         if self._connected:
