@@ -1,0 +1,251 @@
+"""``/api/v1``: the operator API of the master.
+
+Every call is read into ``mesos.master.Call``, checked for the body its type needs, and handed to one handler. What a
+later version of Messor will do is refused with 501 and a sentence, not ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from messor.errors import InvalidRequest, MethodNotAllowed
+from messor.master.doors.event_stream import EventStream
+from messor.master.doors.summary_view import DEFAULT_WEIGHT, RolesView
+from messor.master.doors.v1_view import V1View
+from messor.master.flags import MasterFlags
+from messor.master.frameworks.remove import FrameworkRemoval
+from messor.master.leadership import Leadership
+from messor.master.state.tables import MasterState
+from messor.model.scalars import to_float
+from messor.protos import v0_master, v1, v1_master
+from messor.runtime.actor import Component
+from messor.runtime.flags import texts
+from messor.runtime.handlers import endpoint
+from messor.runtime.host import Host
+from messor.runtime.http import Request, Response, text_response
+from messor.runtime.process_actors import version_info
+from messor.wire.json_codec import from_json
+from messor.wire.media_types import JSON, request_type, response_type
+from messor.wire.versions import devolve, evolve
+
+Call = v0_master.Call
+Answer = v1_master.Response
+
+ROLE_RESOURCES = ("cpus", "disk", "gpus", "mem")
+"""What GET_ROLES shows of a role's resources."""
+
+LATER = {
+    Call.GET_OPERATIONS: "offer operations",
+    Call.GET_WEIGHTS: "weights",
+    Call.UPDATE_WEIGHTS: "weights",
+    Call.RESERVE_RESOURCES: "reservations by operators",
+    Call.UNRESERVE_RESOURCES: "reservations by operators",
+    Call.CREATE_VOLUMES: "volumes made by operators",
+    Call.DESTROY_VOLUMES: "volumes made by operators",
+    Call.GROW_VOLUME: "volumes made by operators",
+    Call.SHRINK_VOLUME: "volumes made by operators",
+    Call.GET_MAINTENANCE_STATUS: "maintenance",
+    Call.GET_MAINTENANCE_SCHEDULE: "maintenance",
+    Call.UPDATE_MAINTENANCE_SCHEDULE: "maintenance",
+    Call.START_MAINTENANCE: "maintenance",
+    Call.STOP_MAINTENANCE: "maintenance",
+    Call.DRAIN_AGENT: "draining agents",
+    Call.DEACTIVATE_AGENT: "deactivating agents",
+    Call.REACTIVATE_AGENT: "reactivating agents",
+    Call.MARK_AGENT_GONE: "marking agents gone",
+    Call.GET_QUOTA: "quota",
+    Call.UPDATE_QUOTA: "quota",
+    Call.SET_QUOTA: "quota",
+    Call.REMOVE_QUOTA: "quota",
+}
+"""Calls of features that are not built yet."""
+
+
+class OperatorCalls(Component):
+    """Serves operators."""
+
+    def __init__(
+        self,
+        *,
+        state: MasterState,
+        host: Host,
+        flags: MasterFlags,
+        leadership: Leadership,
+        removal: FrameworkRemoval,
+        v1_view: V1View,
+        roles_view: RolesView,
+        event_stream: EventStream,
+    ) -> None:
+        """Collaborators."""
+        self.state = state
+        self.host = host
+        self.flags = flags
+        self.leadership = leadership
+        self.removal = removal
+        self.v1_view = v1_view
+        self.roles_view = roles_view
+        self.event_stream = event_stream
+        self._answers: dict[int, Callable[[Any, Request], v1_master.Response]] = {
+            Call.GET_HEALTH: self._health,
+            Call.GET_FLAGS: self._flags,
+            Call.GET_VERSION: self._version,
+            Call.GET_METRICS: self._metrics,
+            Call.GET_LOGGING_LEVEL: self._logging_level,
+            Call.LIST_FILES: self._list_files,
+            Call.READ_FILE: self._read_file,
+            Call.GET_STATE: lambda *_: Answer(type=Answer.GET_STATE, get_state=v1_view.get_state()),
+            Call.GET_AGENTS: lambda *_: Answer(type=Answer.GET_AGENTS, get_agents=v1_view.get_agents()),
+            Call.GET_FRAMEWORKS: lambda *_: Answer(type=Answer.GET_FRAMEWORKS, get_frameworks=v1_view.get_frameworks()),
+            Call.GET_EXECUTORS: lambda *_: Answer(type=Answer.GET_EXECUTORS, get_executors=v1_view.get_executors()),
+            Call.GET_TASKS: lambda *_: Answer(type=Answer.GET_TASKS, get_tasks=v1_view.get_tasks()),
+            Call.GET_ROLES: self._roles,
+            Call.GET_MASTER: self._master,
+        }
+        self._deeds: dict[int, Callable[[Any, Request], None]] = {
+            Call.SET_LOGGING_LEVEL: self._set_logging_level,
+            Call.TEARDOWN: self._teardown,
+        }
+
+    @endpoint("/api/v1", realm="readwrite")
+    def api(self, request: Request) -> Response:
+        """Answer an operator's call, or begin the stream of events."""
+        self.leadership.check(request)
+        if request.method != "POST":
+            raise MethodNotAllowed(("POST",), request.method)
+        call = decode_call(request)
+        validate(call)
+        media_type = response_type(request.headers)
+        if call.type in LATER:
+            name = Call.Type.Name(call.type)
+            return text_response(501, f"{name} is not supported yet: this version of Messor lacks {LATER[call.type]}")
+        if call.type == Call.SUBSCRIBE:
+            return self.event_stream.subscribe(media_type)
+        deed = self._deeds.get(call.type)
+        if deed is not None:
+            deed(call, request)
+            return Response(200)
+        answer = self._answers.get(call.type)
+        if answer is None:
+            return text_response(501)
+        return Response(200, self.v1_view.encode(answer(call, request), media_type), media_type)
+
+    # --- answers -----------------------------------------------------------------------------------------------------
+
+    def _health(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
+        return Answer(type=Answer.GET_HEALTH, get_health=Answer.GetHealth(healthy=True))
+
+    def _flags(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
+        answer = Answer(type=Answer.GET_FLAGS)
+        for name, value in texts(self.flags).items():
+            answer.get_flags.flags.add(name=name, value=value)
+        return answer
+
+    def _version(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
+        info = v1.VersionInfo(**version_info())
+        return Answer(type=Answer.GET_VERSION, get_version=Answer.GetVersion(version_info=info))
+
+    def _metrics(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002  (all are read at once)
+        answer = Answer(type=Answer.GET_METRICS)
+        for name, value in self.host.metrics.snapshot().items():
+            answer.get_metrics.metrics.add(name=name, value=value)
+        return answer
+
+    def _logging_level(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
+        answer = Answer(type=Answer.GET_LOGGING_LEVEL)
+        answer.get_logging_level.level = self._actor("logging").level
+        return answer
+
+    def _list_files(self, call: Any, request: Request) -> v1_master.Response:
+        answer = Answer(type=Answer.LIST_FILES)
+        answer.list_files.SetInParent()
+        for found in self._actor("files").browse(call.list_files.path, request.principal):
+            info = answer.list_files.file_infos.add(path=found["path"], nlink=found["nlink"], size=found["size"])
+            info.mtime.nanoseconds = int(found["mtime"] * 1e9)
+            info.mode = _mode_number(found["mode"])
+            info.uid, info.gid = found["uid"], found["gid"]
+        return answer
+
+    def _read_file(self, call: Any, request: Request) -> v1_master.Response:
+        body = call.read_file
+        files = self._actor("files")
+        length = body.length if body.HasField("length") else None
+        _, data = files.read(body.path, body.offset, length, request.principal)
+        answer = Answer(type=Answer.READ_FILE)
+        answer.read_file.size = files.size(body.path, request.principal)
+        answer.read_file.data = data
+        return answer
+
+    def _roles(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
+        answer = Answer(type=Answer.GET_ROLES)
+        answer.get_roles.SetInParent()
+        for use in self.roles_view.roles():
+            role = answer.get_roles.roles.add(name=use.name, weight=DEFAULT_WEIGHT)
+            role.frameworks.extend(v1.FrameworkID(value=each) for each in use.frameworks)
+            quantities = use.resources()
+            for name in ROLE_RESOURCES:
+                if quantities.get(name):
+                    scalar = v1.Value.Scalar(value=to_float(quantities[name]))
+                    role.resources.add(name=name, type=v1.Value.SCALAR, scalar=scalar)
+        return answer
+
+    def _master(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
+        answer = Answer(type=Answer.GET_MASTER)
+        answer.get_master.master_info.CopyFrom(evolve(self.state.info))
+        answer.get_master.start_time = self.state.started_at
+        if self.state.elected_at is not None:
+            answer.get_master.elected_time = self.state.elected_at
+        return answer
+
+    # --- deeds -------------------------------------------------------------------------------------------------------
+
+    def _set_logging_level(self, call: Any, request: Request) -> None:  # noqa: ARG002
+        body = call.set_logging_level
+        self._actor("logging").set_level(body.level, body.duration.nanoseconds / 1e9)
+
+    def _teardown(self, call: Any, request: Request) -> None:  # noqa: ARG002
+        self.tear_down(call.teardown.framework_id.value)
+
+    def tear_down(self, framework_id: str) -> None:
+        """End a framework on behalf of an operator; raises InvalidRequest when there is none of that id."""
+        framework = self.state.frameworks.get(framework_id)
+        if framework is None:
+            raise InvalidRequest("No framework found with specified ID")
+        self.removal.remove(framework)
+
+    def _actor(self, name: str) -> Any:
+        """Find one of the process's small actors."""
+        return self.host.directory.actors[name]
+
+
+def decode_call(request: Request) -> v0_master.Call:
+    """Read the call in a request; raises InvalidRequest or UnsupportedMedia as protocols c.2 says."""
+    if request_type(request.headers) == JSON:
+        call = from_json(request.body, v1_master.Call)
+    else:
+        try:
+            call = v1_master.Call.FromString(request.body)
+        except DecodeError:
+            raise InvalidRequest("Failed to parse body into Call protobuf") from None
+        if not call.IsInitialized():
+            raise InvalidRequest("Failed to parse body into Call protobuf")
+    result: v0_master.Call = devolve(call)
+    return result
+
+
+def validate(call: v0_master.Call) -> None:
+    """Check that a call has a type and the body of that type; raises InvalidRequest."""
+    if not call.HasField("type"):
+        raise InvalidRequest("Failed to validate master::Call: Expecting 'type' to be present")
+    body = Call.Type.Name(call.type).lower()
+    if body in Call.DESCRIPTOR.fields_by_name and not call.HasField(body):
+        raise InvalidRequest(f"Failed to validate master::Call: Expecting '{body}' to be present")
+
+
+def _mode_number(text: str) -> int:
+    """Turn ``-rw-r--r--`` back into a number."""
+    kinds = {"-": 0o100000, "d": 0o040000, "l": 0o120000, "p": 0o010000, "s": 0o140000, "c": 0o020000, "b": 0o060000}
+    bits = sum(1 << (8 - index) for index, letter in enumerate(text[1:10]) if letter not in "-ST")
+    return kinds.get(text[0], 0) | bits
