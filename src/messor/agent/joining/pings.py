@@ -37,7 +37,11 @@ class Pings(Component):
     @on(internal.PingSlaveMessage)
     def pinged(self, sender: Upid, message: internal.PingSlaveMessage) -> None:
         """Answer; register again when the master lost track of us although we think we are registered."""
-        if not message.connected and self._tables.state is AgentState.RUNNING and self.link is not None:
+        if self._timer is not None and self._host.clock.monotonic() - self._last > self._silence:
+            # This process was stopped: pings that waited in its socket are old news, the master may have given us up.
+            self._timer.cancel()
+            self._check()
+        elif not message.connected and self._tables.state is AgentState.RUNNING and self.link is not None:
             self.link.detect_again("The master marked this agent as disconnected")
         self._heard()
         self._outbox.to_pid(sender, internal.PongSlaveMessage())
