@@ -39,7 +39,9 @@ class FakeAgent:
         self.tasks: dict[str, Any] = {}
         self.capabilities: list[int] = []
         self.acknowledges = True
-        self.refuses_with: bytes | None = None
+        self.refusals = 0
+        """How many subscriptions are still to be refused, as by an agent that recovers."""
+
         self.port = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -120,8 +122,9 @@ class FakeAgent:
             self._update(name, call.update.status)
 
     def _subscribe(self, name: str, call: Any, writer: asyncio.StreamWriter) -> None:
-        if self.refuses_with is not None:
-            writer.write(self.refuses_with)
+        if self.refusals > 0:
+            self.refusals -= 1
+            writer.write(RECOVERING)
             return
         writer.write(OK_STREAM)
         subscription = Subscription(call, writer)

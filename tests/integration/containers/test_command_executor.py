@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from integration.containers.fake_agent import RECOVERING, task
+from integration.containers.fake_agent import task
 from integration.containers.world import World, is_alive, until
 from messor.protos import v1
 
@@ -259,16 +259,15 @@ def test_a_checkpointing_executor_waits_for_its_agent_and_repeats_what_was_not_a
         spec = world.spec("t", "", task=True, environment={"MESOS_CHECKPOINT": "1"})
         await world.containerizer.launch("t", spec)
         await world.agent.until_state("t", "TASK_RUNNING")
-        world.agent.acknowledges = True
         await world.agent.stop()
         (world.sandbox("t") / "go").touch()
         await until(
             lambda: "Command exited with status 0" in (world.sandbox("t") / "stderr").read_text(), "the task's end"
         )
-        world.agent.refuses_with = RECOVERING
+        world.agent.refusals = 2
         await world.agent.start()
-        world.agent.refuses_with = None
         await world.agent.until_state("t", "TASK_FINISHED")
+        assert world.agent.refusals == 0
         call = world.agent.subscriptions["t"].call
         assert [update.status.state for update in call.subscribe.unacknowledged_updates] == [v1.TASK_FINISHED]
         termination = await world.containerizer.wait("t")

@@ -31,6 +31,11 @@ def run(environment: Mapping[str, str]) -> int:
     return 0
 
 
+def main() -> None:
+    """Run as a program."""
+    sys.exit(run(os.environ))
+
+
 def _log(message: str, severity: str = "I") -> None:
     now = time.time()
     when = f"{time.strftime('%m%d %H:%M:%S', time.localtime(now))}.{int(now % 1 * 1e6):06d}"
@@ -39,4 +44,4 @@ def _log(message: str, severity: str = "I") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(os.environ))
+    main()

@@ -29,8 +29,14 @@ log = logging.getLogger(__name__)
 _REMEMBERED_ENDS = 1000
 """How many terminations can still be asked for after the fact."""
 
+_MAX_RESTART_DELAY = 10.0
+"""Seconds at most between one zygote that failed at once and the next."""
+
 _FETCH = "/fetch"
 """Added to a container's id to name its fetcher."""
+
+_FETCHES_SUCCEEDED = "containerizer/fetcher/task_fetches_succeeded"
+_FETCHES_FAILED = "containerizer/fetcher/task_fetches_failed"
 
 User = tuple[int, int, list[int]]
 
@@ -87,6 +93,8 @@ class NativeContainerizer:
         self._ends: OrderedDict[str, Termination] = OrderedDict()
         self._fetches: dict[str, Container] = {}
         self._leaving = False
+        self._zygote_began = 0.0
+        self._zygote_losses = 0
         self._launcher = PosixLauncher(
             host, runtime_dir, work_dir, self._exited, self._zygote_lost, executor=executor, linger=zygote_linger
         )
@@ -99,6 +107,7 @@ class NativeContainerizer:
         Raises ConfigurationError when another agent uses the runtime folder, ConnectionLost when no zygote can be had.
         """
         hosted = await self._launcher.open()
+        self._zygote_began = self._host.clock.monotonic()
         sandboxes = {container.container_id: container.sandbox for container in known}
         findings = judge(known, hosted, self._traces(known, hosted))
         for container_id, status in findings.ended.items():
@@ -163,11 +172,20 @@ class NativeContainerizer:
         """Bring up another zygote and hand it what still runs; only the exit statuses are lost with the old one."""
         if self._leaving:
             return
-        log.error("The container host ended unexpectedly; starting another")
+        log.error(
+            "The container host ended unexpectedly; starting another (see %s)", paths.zygote_log(self._runtime_dir)
+        )
         self._host.tasks.spawn(self._replace_zygote(), "replace zygote")
 
     async def _replace_zygote(self) -> None:
+        now = self._host.clock.monotonic()
+        lived_long = now - self._zygote_began > _MAX_RESTART_DELAY
+        self._zygote_losses = 1 if lived_long else self._zygote_losses + 1
+        if self._zygote_losses > 1:
+            # One that cannot even start must not keep the processor busy.
+            await self._host.tasks.sleep(min(0.1 * 2**self._zygote_losses, _MAX_RESTART_DELAY))
         await self._launcher.open()
+        self._zygote_began = self._host.clock.monotonic()
         for container in list(self._containers.values()):
             if container.fetched is not None:
                 self._exited(container.id + _FETCH, None)
@@ -260,6 +278,7 @@ class NativeContainerizer:
             self._fetches.pop(name, None)
             container.fetched = None
         self._still_wanted(container)
+        self._host.metrics.counter(_FETCHES_SUCCEEDED if status == 0 else _FETCHES_FAILED).increment()
         if status != 0:
             how = "was lost" if status is None else _exit_words(status)
             raise ContainerError(
