@@ -190,7 +190,7 @@ class Subscriptions(Component):
                 self._updates.from_agent(update, executor)
 
     def _give_tasks(self, framework: Framework, executor: Executor) -> None:
-        if not executor.has_incomplete_tasks and not executor.was_sent_tasks and not executor.completed:
+        if not executor.queued and not executor.launched and not executor.was_sent_tasks:
             log.info(
                 "Shutting down executor '%s' of framework %s: all its tasks were killed before delivery",
                 executor.id,
