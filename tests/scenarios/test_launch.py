@@ -8,7 +8,7 @@ import pytest
 
 from messor.protos import internal, v0
 from messor.simulation.cluster import Cluster
-from support.clusters import running, told
+from support.clusters import ErrorLog, running, told
 
 BOTH = pytest.mark.parametrize("http", [False, True])
 
@@ -63,11 +63,15 @@ def test_resources_of_an_ended_task_are_offered_again(cluster: Cluster) -> None:
     for _ in range(2):
         task = framework.launch("sleep 1", cpus=4)
         cluster.run_until(lambda task=task: "FINISHED" in framework.states(task))
-    cluster.run_until(lambda: framework.offers)
-    assert sum(r.scalar.value for offer in framework.offers.values() for r in offer.resources if r.name == "cpus") == 4
+
+    def offered() -> float:
+        every = [resource for offer in framework.offers.values() for resource in offer.resources]
+        return sum(resource.scalar.value for resource in every if resource.name == "cpus")
+
+    cluster.run_until(lambda: offered() == 4)
 
 
-def test_a_container_that_cannot_be_launched_fails_its_task(cluster: Cluster) -> None:
+def test_a_container_that_cannot_be_launched_fails_its_task(cluster: Cluster, logged_errors: ErrorLog) -> None:
     """With the containerizer's own words (M23)."""
     framework = cluster.framework()
     task = framework.launch("sleep 1", executor="fail to launch")
@@ -75,6 +79,8 @@ def test_a_container_that_cannot_be_launched_fails_its_task(cluster: Cluster) ->
     state, reason, message = told(framework.last(task))
     assert (state, reason) == ("FAILED", "CONTAINER_LAUNCH_FAILED")
     assert "fail to launch" in message
+    assert len(logged_errors.lines) == 1
+    logged_errors.lines.clear()
 
 
 def test_an_executor_that_dies_takes_its_tasks_along(cluster: Cluster) -> None:
@@ -138,12 +144,12 @@ def test_a_framework_that_declines_for_ever_is_left_alone(make_cluster: Callable
 
 
 def test_the_agent_is_told_everything_about_the_framework(cluster: Cluster) -> None:
-    """RunTaskMessage names the scheduler's pid for libprocess and none for HTTP."""
+    """RunTaskMessage names the scheduler's pid for libprocess and nobody's for HTTP (protocols a.3)."""
     run = cluster.network.expect(internal.RunTaskMessage, to=cluster.agents[0].actor.upid)
     running(cluster, cluster.framework())
     running(cluster, cluster.framework(http=True))
     pids = [message.pid for message in run.messages]
     assert pids[0].startswith("scheduler-1@10.0.2.1:")
-    assert pids[1] == ""
+    assert pids[1] == "@0.0.0.0:0"
     assert [message.framework.name for message in run.messages] == ["framework-1", "framework-2"]
     assert all(isinstance(message.task, v0.TaskInfo) for message in run.messages)

@@ -73,9 +73,9 @@ def test_an_agent_that_does_not_come_back_is_unreachable_after_ten_minutes(
     cluster.agents[1].kill()
     cluster.master.restart()
     cluster.run_until(lambda: cluster.agents[0].is_registered, within=120)
-    cluster.advance(550)
+    cluster.advance(500)
     assert list(cluster.master.state.recovered_agents) == [lost]
-    cluster.advance(100)
+    cluster.advance(150)
     assert list(cluster.master.state.unreachable_agents) == [lost]
     cluster.master.restart()
     cluster.run_until(lambda: cluster.agents[0].is_registered, within=120)

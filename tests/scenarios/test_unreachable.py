@@ -207,6 +207,7 @@ def test_an_update_made_behind_a_partition_arrives_after_the_return(make_cluster
     assert framework.states(task)[-1] == "UNREACHABLE"
     cluster.network.heal()
     cluster.run_until(lambda: "FINISHED" in framework.states(task), within=700)
+    cluster.settle()
     assert cluster.ledger.unheard() == []
 
 

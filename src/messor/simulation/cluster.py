@@ -219,7 +219,7 @@ class Cluster(World):
         )
         listed = list(roles)
         for capability in [*capabilities, *(["multi_role"] if len(listed) > 1 else [])]:
-            info.capabilities.add().type = Capability.Type.Value(capability.upper())
+            info.capabilities.add(type=capability.upper())
         if len(listed) == 1:
             info.role = listed[0]
         else:

@@ -218,9 +218,9 @@ class SimulatedTasks:
         task = self._host.world.loop.create_task(self._supervised(coroutine, name), name=name)
         if not self._host.is_alive:
             task.cancel()
-            coroutine.close()
         self._running[task] = None
         task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: coroutine.close())  # it may have been cancelled before its first step
         return task
 
     def promise(self) -> Promise[Any]:

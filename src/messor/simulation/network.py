@@ -108,6 +108,7 @@ class Network:
         self._held: list[tuple[Address, Address, Callable[..., object], tuple[Any, ...]]] = []
         self._expected: list[Watch] = []
         self._dropped: list[Watch] = []
+        self._duplicated: list[Watch] = []
 
     # --- what tests say -----------------------------------------------------------------------------------------------
 
@@ -125,9 +126,18 @@ class Network:
         self._dropped.append(watch)
         return watch
 
+    def duplicate(
+        self, message: type[Message] | str, *, times: int | None = 1, to: object = None, sender: object = None
+    ) -> Watch:
+        """Let the next messages of a type arrive twice; times: how many, None for all until ``deliver_all``."""
+        watch = Watch(_name(message), to, sender, times)
+        self._duplicated.append(watch)
+        return watch
+
     def deliver_all(self) -> None:
-        """Forget every ``drop``."""
+        """Forget every ``drop`` and ``duplicate``."""
         self._dropped.clear()
+        self._duplicated.clear()
 
     def partition(self, one: Iterable[object], other: Iterable[object], *, one_way: bool = False) -> None:
         """Cut two groups of machines off each other; one_way: only what the first sends is lost."""
@@ -207,6 +217,8 @@ class Network:
             self._lose(envelope)
             return
         copies = 2 if self.duplication and self.random.random() < self.duplication else 1
+        if any([watch.takes(envelope) for watch in self._duplicated]):
+            copies = 2
         for _ in range(copies):
             self.loop.deliver_at(self.arrival(host.address, target), self._arrive, host, envelope)
 

@@ -15,6 +15,8 @@ from google.protobuf.message_factory import GetMessageClass
 from messor.protos.pool import Default
 
 LONGEST_DETAIL = 400
+SHORT_LINE = 200
+"""Characters of a line in the summary that a failing run prints."""
 
 
 class Entry(NamedTuple):
@@ -62,10 +64,10 @@ class Trace:
             if needle in entry.body or subject in entry.name or subject in entry.sender or subject in entry.receiver
         )
 
-    def tail(self, count: int = 40) -> str:
+    def tail(self, count: int = 25) -> str:
         """Tell what happened last, timers left out."""
         told = [entry for entry in self.entries if entry.kind != "timer"]
-        return "\n".join(describe(entry) for entry in told[-count:])
+        return "\n".join(describe(entry)[:SHORT_LINE] for entry in told[-count:])
 
     def messages(self, name: str) -> list[Entry]:
         """Give the delivered messages whose full name ends so."""
