@@ -25,8 +25,14 @@ from messor.master.agents.remove import AgentRemoval
 from messor.master.agents.reregister import Reregistration
 from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
+from messor.master.doors.endpoints import Endpoints
+from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
+from messor.master.doors.operator_calls import OperatorCalls
 from messor.master.doors.scheduler_calls import SchedulerCalls
+from messor.master.doors.state_view import StateView
+from messor.master.doors.summary_view import RolesView, SummaryView
+from messor.master.doors.v1_view import V1View
 from messor.master.flags import MasterFlags, removal_interval
 from messor.master.frameworks.disconnect import Disconnection
 from messor.master.frameworks.failover import Failover
@@ -99,6 +105,7 @@ class Master(Actor):
         self._build_agents()
         self._build_leadership()
         self._build_doors()
+        self._build_views()
 
     # --- parts, from the bottom up -----------------------------------------------------------------------------------
 
@@ -300,6 +307,31 @@ class Master(Actor):
             disconnection=self.disconnection,
         )
 
+    def _build_views(self) -> None:
+        state, flags, leadership = self.state, self.flags, self.leadership
+        state_view = StateView(state=state, flags=flags, leadership=leadership)
+        roles_view, v1_view = RolesView(state=state), V1View(state=state)
+        self.event_stream = EventStream(state=state, host=self.host, flags=flags, metrics=self.metrics, v1_view=v1_view)
+        self.operator_calls = OperatorCalls(
+            state=state,
+            host=self.host,
+            flags=flags,
+            leadership=leadership,
+            removal=self.framework_removal,
+            v1_view=v1_view,
+            roles_view=roles_view,
+            event_stream=self.event_stream,
+        )
+        self.endpoints_v0 = Endpoints(
+            state=state,
+            flags=flags,
+            leadership=leadership,
+            state_view=state_view,
+            summary_view=SummaryView(state=state, flags=flags, state_view=state_view),
+            roles_view=roles_view,
+            operator_calls=self.operator_calls,
+        )
+
     def components(self) -> Iterable[Component]:
         """List the parts whose handlers and endpoints are the master's."""
         return (
@@ -311,6 +343,8 @@ class Master(Actor):
             self.agent_updates,
             self.scheduler_calls,
             self.scheduler_messages,
+            self.operator_calls,
+            self.endpoints_v0,
         )
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -351,6 +385,7 @@ class Master(Actor):
         self.allocator.stop()
         self.heartbeats.stop()
         self.collector.stop()
+        self.event_stream.stopping()
         self.health.stopping()
         self.storage.close()
 

@@ -157,7 +157,7 @@ class Endpoints(Component):
         self.leadership.check_leading(request)
         path = request.path.rstrip("/").removeprefix("/master")
         missing = next(what for known, what in LATER.items() if path.startswith(known))
-        return text_response(501, f"{path} is not supported yet: this version of Messor lacks {LATER.get(path, 'it')}")
+        return text_response(501, f"{path} is not supported yet: this version of Messor lacks {missing}")
 
 
 def reply(pieces: list[bytes], request: Request) -> Response:
