@@ -69,6 +69,13 @@ class Joining:
         self.state.signals.agent_added(agent)
 
 
+def own_info(info: v0.SlaveInfo) -> v0.SlaveInfo:
+    """Copy an agent's info out of the message it came in: a part keeps the memory of the whole message alive."""
+    copied = v0.SlaveInfo()
+    copied.CopyFrom(info)
+    return copied
+
+
 def registry_info(info: v0.SlaveInfo) -> v0.SlaveInfo:
     """Copy an agent's info into the form the registry keeps: resources as before reservation refinement.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from messor.errors import Conflict, InvalidRequest
-from messor.master.agents.joining import Joining, registry_info
+from messor.master.agents.joining import Joining, own_info, registry_info
 from messor.master.agents.remove import AgentRemoval
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
@@ -87,7 +87,7 @@ class Registration(Component):
             await self.removal.remove(
                 known.id, "a new agent registered at the same address", self.metrics.removals_registered
             )
-        info = message.slave
+        info = own_info(message.slave)
         info.id.value = self.state.new_agent_id()
         log.info("Registering agent at %s (%s) with id %s", sender, info.hostname, info.id.value)
         try:

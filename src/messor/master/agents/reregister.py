@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from messor.allocator.interfaces import Allocator
 from messor.errors import Conflict, InvalidRequest
-from messor.master.agents.joining import Joining, registry_info
+from messor.master.agents.joining import Joining, own_info, registry_info
 from messor.master.agents.reconcile import Reconciling
 from messor.master.agents.returned import (
     add_missing_allocations,
@@ -157,7 +157,7 @@ class Reregistration(Component):
 
     def _refresh(self, agent: AgentRecord, message: internal.ReregisterSlaveMessage, total: Resources) -> None:
         """Note what may have changed while the agent was away; oversubscribed resources stay as they were."""
-        agent.info = message.slave
+        agent.info = own_info(message.slave)
         agent.version = message.version
         agent.capabilities = frozenset(capability.type for capability in message.agent_capabilities)
         agent.resource_version = (
@@ -230,7 +230,7 @@ class Reregistration(Component):
         self, sender: Upid, message: internal.ReregisterSlaveMessage, total: Resources, tasks: Iterable[v0.Task]
     ) -> AgentRecord:
         """Build the record with all that runs on the agent, and let it be offered."""
-        agent = AgentRecord(message.slave, sender, message.version, total)
+        agent = AgentRecord(own_info(message.slave), sender, message.version, total)
         agent.checkpointed = Resources.of(message.checkpointed_resources)
         agent.capabilities = frozenset(capability.type for capability in message.agent_capabilities)
         agent.registered_at = agent.reregistered_at = self.clock.now()
@@ -246,14 +246,15 @@ class Reregistration(Component):
             if executor.framework_id in self.state.frameworks:
                 self.state.add_executor(executor)
         for task in tasks:
-            record = returned_task(task)
-            if record.framework_id in self.state.frameworks:
+            framework = self.state.frameworks.get(task.framework_id.value)
+            if framework is not None:
+                record = returned_task(task, framework.id, agent.id)
                 self.state.add_task(record, counts=not record.is_terminal)
                 self.state.signals.task_added(record)
         for archive in message.completed_frameworks:
             framework = self.state.frameworks.get(archive.framework_info.id.value)
             if framework is not None:
-                framework.completed_tasks.extend(returned_task(task) for task in archive.tasks)
+                framework.completed_tasks.extend(returned_task(task, framework.id, agent.id) for task in archive.tasks)
         self.metrics.slave_reregistrations.increment()
         self.joining.add(agent)
         return agent

@@ -86,15 +86,13 @@ def _only_role(framework: v0.FrameworkInfo) -> str | None:
     return framework.role
 
 
-def returned_task(task: v0.Task) -> TaskRecord:
-    """Make a record of a Task in the internal format; takes the message apart in place."""
+def returned_task(task: v0.Task, framework_id: str, agent_id: str) -> TaskRecord:
+    """Make a record of a Task in the internal format; takes the message apart in place.
+
+    The ids are passed so that all tasks share one string of each: there may be a hundred thousand of them (B8).
+    """
     record = TaskRecord(
-        task.task_id.value,
-        task.framework_id.value,
-        task.slave_id.value,
-        task.executor_id.value,
-        Resources.of(task.resources),
-        b"",
+        task.task_id.value, framework_id, agent_id, task.executor_id.value, Resources.of(task.resources), b""
     )
     record.state = task.state
     if task.HasField("status_update_state"):
@@ -113,4 +111,6 @@ def returned_task(task: v0.Task) -> TaskRecord:
 def returned_executors(agent_id: str, infos: Iterable[v0.ExecutorInfo]) -> Iterator[ExecutorRecord]:
     """Make records of executors in the internal format."""
     for info in infos:
-        yield ExecutorRecord(agent_id, info.framework_id.value, info, Resources.of(info.resources))
+        copied = v0.ExecutorInfo()
+        copied.CopyFrom(info)  # a part keeps the memory of the whole message alive
+        yield ExecutorRecord(agent_id, info.framework_id.value, copied, Resources.of(info.resources))

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 
 NAME = "registry"
 
+LONGEST_REST = 0.1
+"""Seconds."""
+
 
 class Registrar:
     """The only one who writes the registry."""
@@ -37,6 +40,7 @@ class Registrar:
         self._variable: Variable | None = None
         self._queue: list[tuple[edits.Edit, Promise[bool]]] = []
         self._storing = False
+        self._rest_until = 0.0
         host.metrics.gauge("registrar/queued_operations", lambda: len(self._queue))
         host.metrics.gauge("registrar/registry_size_bytes", lambda: len(self._variable.value) if self._variable else 0)
 
@@ -72,6 +76,12 @@ class Registrar:
     async def _store_all(self) -> None:
         """Store batch after batch until the queue is empty."""
         while self._queue:
+            # A store costs in proportion to the whole registry. Resting as long as the last one took lets edits gather,
+            # and keeps ten thousand agents that arrive together from costing ten thousand stores.
+            rest = self._rest_until - self.host.clock.monotonic()
+            if rest > 0:
+                await self.host.tasks.sleep(rest)
+            begin = self.host.clock.monotonic()
             batch, self._queue = self._queue, []
             draft = self.contents.copy()
             outcomes: list[bool | Conflict] = []
@@ -82,6 +92,8 @@ class Registrar:
                     outcomes.append(conflict)
             if any(outcome is True for outcome in outcomes):
                 await self._store(draft)
+                now = self.host.clock.monotonic()
+                self._rest_until = now + min(now - begin, LONGEST_REST)
             for (_, promise), outcome in zip(batch, outcomes, strict=True):
                 if isinstance(outcome, Conflict):
                     promise.set_exception(outcome)

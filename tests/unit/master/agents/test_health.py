@@ -34,7 +34,7 @@ def test_every_agent_has_its_own_observer(rig: Any) -> None:
 
 
 def test_five_unanswered_pings_make_an_agent_unreachable(rig: Any) -> None:
-    """75 seconds after the first of them its tasks are TASK_UNREACHABLE, or TASK_LOST for who does not know partitions."""
+    """Its tasks are TASK_UNREACHABLE then, or TASK_LOST for frameworks that do not know partitions."""
     rig.start()
     aware = rig.scheduler(name="aware", checkpoint=True, capabilities=["partition_aware"])
     plain = rig.scheduler(name="plain", checkpoint=True)
