@@ -61,12 +61,19 @@ class Joining:
         return internal.MasterSlaveConnection(total_ping_timeout_seconds=timeout)
 
     def add(self, agent: AgentRecord) -> None:
-        """Add a record whose tasks and executors are counted already, watch it and let it be offered."""
+        """Add a record whose tasks and executors are counted already, and let it be offered.
+
+        Whoever calls answers the agent and then calls ``watch``: the first ping comes behind the answer.
+        """
         self.state.removed_agents.pop(agent.id, None)
         self.outbox.link(agent.pid)
-        self.health.watch(agent)
         self.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, dict(agent.used))
         self.state.signals.agent_added(agent)
+
+    def watch(self, agent: AgentRecord) -> None:
+        """Ping an agent from now on, if it has not left already."""
+        if self.state.agents.get(agent.id) is agent:
+            self.health.watch(agent)
 
 
 def own_info(info: v0.SlaveInfo) -> v0.SlaveInfo:

@@ -106,6 +106,7 @@ class Registration(Component):
         self.metrics.slave_registrations.increment()
         self.joining.add(agent)
         self._answer(agent)
+        self.joining.watch(agent)
         log.info("Registered agent %s at %s (%s) with %s", agent.id, agent.pid, agent.hostname, agent.total)
 
     def _answer(self, agent: AgentRecord) -> None:

@@ -203,6 +203,7 @@ class Reregistration(Component):
                 log.info("Shutting down framework %s, which ended meanwhile, on %s", framework.id.value, agent.id)
                 self.outbox.to_agent(agent, internal.ShutdownFrameworkMessage(framework_id=framework.id))
         self._tell_frameworks(agent, message.frameworks)
+        self.joining.watch(agent)
 
     def _tell_tasks_are_back(self, agent_id: str, tasks: Iterable[v0.Task]) -> None:
         """Tell frameworks that tasks they believe lost are running after all."""
