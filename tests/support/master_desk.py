@@ -364,6 +364,8 @@ class Desk:
         call = v0_scheduler.Call(type=v0_scheduler.Call.SUBSCRIBE)
         described = call.subscribe.framework_info
         described.MergeFrom(v0.FrameworkInfo(user="root", name="desk", **info))
+        if described.HasField("id"):
+            call.framework_id.CopyFrom(described.id)
         for name in capabilities:
             described.capabilities.add().type = v0.FrameworkInfo.Capability.Type.Value(name)
         self.messages.call(sender, call)

@@ -79,7 +79,7 @@ class OfferMaker(Component):
                     continue
                 offer_id = self._record(framework_id, agent_id, role, resources, now)
                 body = b"".join((
-                    nested(1, nested(1, offer_id.encode())),
+                    _id_field(offer_id),
                     framework_field,
                     agent.offer_prefix or self._prefix(agent),
                     _shown(resources).encoded(5, old=old, allocated=multi_role),
@@ -143,6 +143,14 @@ class OfferMaker(Component):
     def _pid(self, pid: Upid) -> bytes:
         field = self._pids[pid] = nested(2, str(pid).encode())
         return field
+
+
+def _id_field(offer_id: str) -> bytes:
+    """Encode field 1 of an Offer."""
+    data = offer_id.encode()
+    size = len(data)
+    # Both lengths take one byte each for every id this master mints, and this runs for every offer.
+    return b"\n%c\n%c%b" % (size + 2, size, data) if size < 126 else nested(1, nested(1, data))
 
 
 def _shown(resources: Resources) -> Resources:

@@ -42,8 +42,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "more than offered",
         {"resources": [scalar("cpus", 400), MEM]},
-        "Total resources cpus(allocated: *):400; mem(allocated: *):32 required by task and its executor is more than"
-        f" available {OFFERED}",
+        (
+            "Total resources cpus(allocated: *):400; mem(allocated: *):32 required by task and its executor is"
+            f" more than available {OFFERED}"
+        ),
     ),
     ("no resources", {"resources": []}, "Task uses no resources"),
     ("slash in id", {"task_id": {"value": "a/b"}}, "'a/b' contains invalid characters"),
@@ -91,8 +93,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "role nobody reserved for",
         {"resources": [scalar("cpus", 0.1, role="nope")]},
-        "Total resources cpus(allocated: *)(reservations: [(STATIC,nope)]):0.1 required by task and its executor is more"
-        f" than available {OFFERED}",
+        (
+            "Total resources cpus(allocated: *)(reservations: [(STATIC,nope)]):0.1 required by task and its executor is"
+            f" more than available {OFFERED}"
+        ),
     ),
     (
         "parts of GPUs",
@@ -157,8 +161,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         "mixed revocable",
         {"resources": [CPUS, scalar("cpus", 0.1, revocable={}), MEM]},
-        "Task mixes revocable and non-revocable resources: Cannot use both revocable and non-revocable 'cpus' at the"
-        " same time",
+        (
+            "Task mixes revocable and non-revocable resources: Cannot use both revocable and non-revocable 'cpus'"
+            " at the same time"
+        ),
     ),
     (
         "own cgroups outside a group",
@@ -207,8 +213,10 @@ REFUSED_GROUPS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str]] = [
         "limits in shared cgroups",
         {"resources": ENOUGH},
         [{"limits": {"cpus": {"value": 1.0}}}],
-        "Task 'p0' is invalid: Resource limits may only be set for tasks within a task group when the 'share_cgroups'"
-        " field is set to 'false'.",
+        (
+            "Task 'p0' is invalid: Resource limits may only be set for tasks within a task group when the"
+            " 'share_cgroups' field is set to 'false'."
+        ),
     ),
     (
         "docker task",
@@ -220,9 +228,11 @@ REFUSED_GROUPS: list[tuple[str, dict[str, Any], list[dict[str, Any]], str]] = [
         "ports asked for twice",
         {"resources": ENOUGH},
         [{"resources": [CPUS, ranges((31000, 31001))]}, {"resources": [CPUS, ranges((31001, 31002))]}],
-        "There are overlapping resources in the task group's task resources { cpus(allocated: *):0.1;"
-        " ports(allocated: *):[31000-31001], cpus(allocated: *):0.1; ports(allocated: *):[31001-31002] } and/or executor"
-        " resources cpus(allocated: *):0.1; mem(allocated: *):32; disk(allocated: *):32",
+        (
+            "There are overlapping resources in the task group's task resources { cpus(allocated: *):0.1;"
+            " ports(allocated: *):[31000-31001], cpus(allocated: *):0.1; ports(allocated: *):[31001-31002] } and/or"
+            " executor resources cpus(allocated: *):0.1; mem(allocated: *):32; disk(allocated: *):32"
+        ),
     ),
 ]
 
