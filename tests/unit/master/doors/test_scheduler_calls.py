@@ -26,7 +26,7 @@ BODIES: list[tuple[str, bytes, str, int, str]] = [
     ("array", b"[]", "application/json", 400, CONVERT + "Expecting a JSON object"),
     ("no type", b"{}", "application/json", 400, VALIDATE + "Expecting 'type' to be present"),
     ("unknown type", b'{"type":"NO_SUCH"}', "application/json", 400, VALIDATE + "Expecting 'type' to be present"),
-    ("type as number", b'{"type":11}', "application/json", 400, 
+    ("type as number", b'{"type":11}', "application/json", 400,
      CONVERT + "Not expecting a JSON number for field 'type'"),
     ("no framework id", b'{"type":"REVIVE"}', "application/json", 400,
      VALIDATE + "Expecting 'framework_id' to be present"),
