@@ -81,13 +81,14 @@ def mutated(requests: list[bytes], chance: random.Random) -> bytes:
     return bytes(chance.choice(KINDS)(data, chance))
 
 
-def feed(port: int, data: bytes) -> None:
-    """Send bytes, take what comes back for a moment, hang up."""
+def feed(port: int, data: bytes, *, hangs_up: bool = True) -> None:
+    """Send bytes, take what comes back for a moment, hang up; the peer may also just stop writing and wait."""
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         connection.settimeout(ANSWER_SECONDS)
         try:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
+            if hangs_up:
+                connection.shutdown(socket.SHUT_WR)
             while connection.recv(65536):
                 pass
         except OSError:
@@ -120,7 +121,7 @@ def test_mutated_conversations_crash_hang_and_leak_nothing(cluster: LocalCluster
         chance = random.Random(seed)
         for daemon, requests in targets:
             data = mutated(requests, chance)
-            feed(daemon.port, data)
+            feed(daemon.port, data, hangs_up=chance.random() < 0.5)
             assert daemon.pid == pids[daemon.name], f"{daemon.name} died of mutation {seed}: {data!r}"
     for daemon, _ in targets:
         assert get("127.0.0.1", daemon.port, "/health")[0] == 200

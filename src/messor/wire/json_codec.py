@@ -53,8 +53,17 @@ def to_dict(message: Message) -> dict[str, Any]:
 
 
 def dumps(value: Any) -> bytes:
-    """Write plain values and results of to_dict as compact JSON; bytes already in JSON go in as ``Fragment``."""
-    return orjson.dumps(value)
+    """Write plain values and results of to_dict as compact JSON; bytes already in JSON go in as ``Fragment``.
+
+    Text that came over the wire without being UTF-8 (protobuf then gives bytes) is written with replacement characters.
+    """
+    return orjson.dumps(value, default=_readable)
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 Fragment = orjson.Fragment

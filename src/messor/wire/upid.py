@@ -39,12 +39,14 @@ NOBODY = Upid("", "0.0.0.0", 0)  # noqa: S104  (what Mesos writes for "no pid")
 def parse_upid(text: str) -> Upid:
     """Read ``id@host:port``; host names are kept as they are, resolving them is the network's business.
 
-    Raises RemoteProtocolError when the text has no ``@``, no port, or a port outside 0–65535. Cached: a peer's name
+    Raises RemoteProtocolError when the text has no ``@``, no port, a port outside 0–65535, or is not printable ASCII. Cached: a peer's name
     stands in every message it sends.
     """
     identifier, at, rest = text.partition("@")
     host, colon, port = rest.rpartition(":")
-    if not at or not colon or not port.isascii() or not port.isdigit() or int(port) > MAX_PORT:
+    # What cannot be printed would break the head of every message sent back there.
+    is_clean = text.isascii() and text.isprintable()
+    if not is_clean or not at or not colon or not port.isdigit() or int(port) > MAX_PORT:
         message = f"Expecting a UPID of the form 'id@host:port' but got '{text}'"
         raise RemoteProtocolError(message)
     return Upid(identifier, host, int(port))
