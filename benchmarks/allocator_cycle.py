@@ -45,7 +45,9 @@ class Cluster:
         for number in range(frameworks):
             capabilities = [v0.FrameworkInfo.Capability(type=v0.FrameworkInfo.Capability.MULTI_ROLE)]
             capabilities += [v0.FrameworkInfo.Capability(type=v0.FrameworkInfo.Capability.RESERVATION_REFINEMENT)]
-            info = v0.FrameworkInfo(user="u", name=f"f{number}", roles=[f"role{number % roles}"], capabilities=capabilities)
+            info = v0.FrameworkInfo(
+                user="u", name=f"f{number}", roles=[f"role{number % roles}"], capabilities=capabilities
+            )
             framework_id = self.minter.framework()
             self.books.add_framework(framework_id, info, {}, frozenset(), active=True)
         for number in range(agents):

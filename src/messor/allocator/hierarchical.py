@@ -34,6 +34,8 @@ class HierarchicalAllocator:
         self.chance = chance
         self.agents: dict[str, Agent] = {}
         self.frameworks: dict[str, Framework] = {}
+        self.strangers: set[str] = set()
+        """Frameworks that are not known yet but use resources of agents."""
         self.roles = RoleTree()
         self.refusals = Refusals()
         self.whitelist: frozenset[str] | None = None
@@ -76,7 +78,7 @@ class HierarchicalAllocator:
         *,
         active: bool,
     ) -> None:
-        """Add a framework; what it uses must be booked on those agents already (it came with them)."""
+        """Add a framework; what agents came with and said it uses is booked for it now."""
         framework = Framework(framework_id, info, suppressed, active=active)
         self.frameworks[framework_id] = framework
         for role in framework.roles:
@@ -85,11 +87,15 @@ class HierarchicalAllocator:
                 self._set_active(framework_id, role, active=True)
         for agent_id, resources in used.items():
             agent = self.agents.get(agent_id)
-            if agent is not None:
-                if framework_id not in agent.out:
-                    agent.take(framework_id, resources.unallocated(), resources)
-                    self._use(agent, resources)
-                self._book(agent, framework, resources)
+            if agent is not None and framework_id not in agent.out:
+                agent.take(framework_id, resources.unallocated(), resources)
+                self._use(agent, resources)
+                self.strangers.add(framework_id)
+        if framework_id in self.strangers:
+            self.strangers.discard(framework_id)
+            for agent in self.agents.values():
+                if framework_id in agent.out:
+                    self._book(agent, framework, agent.out[framework_id])
         self.generation += 1
 
     def remove_framework(self, framework_id: str) -> None:
@@ -219,6 +225,8 @@ class HierarchicalAllocator:
             framework = self.frameworks.get(framework_id)
             if framework is not None:
                 self._book(agent, framework, resources)
+            else:
+                self.strangers.add(framework_id)
 
     def remove_agent(self, agent_id: str) -> None:
         """Forget an agent, what is out of it, and refusals of it."""

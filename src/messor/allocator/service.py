@@ -7,7 +7,8 @@ done. Taking resources back asks for none.
 For whoever turns offers into messages: the bags handed to ``OnOffers`` carry allocation marks and are *reused*: while
 an agent's free resources stay the same, the very same ``Resources`` object is offered again. Its encodings are cached
 on it, so ``resources.encoded(5)`` (field 5 of ``Offer``; with ``old=True`` and/or ``allocated=False`` for older
-frameworks) is mostly a lookup, and an encoded offer is spliced from: id, framework id, the agent's constant bytes, and this.
+frameworks) is mostly a lookup, and an encoded offer is spliced from: id, framework id, the agent's constant bytes and
+this.
 """
 
 from __future__ import annotations
