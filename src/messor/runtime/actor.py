@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, EncodeError, Message
 
 from messor.errors import LocalProtocolError
 from messor.runtime.handlers import Endpoint, Handler, endpoint_table, message_table
@@ -84,10 +84,12 @@ class Actor(Component):
 
     def send(self, receiver: Upid, message: Message) -> None:
         """Send one message; raises LocalProtocolError when required fields are missing."""
-        if not message.IsInitialized():
-            text = f"{message.DESCRIPTOR.full_name} lacks {missing_fields(message)}"
-            raise LocalProtocolError(text)
-        self.host.network.send(self.upid, receiver, message.DESCRIPTOR.full_name, message.SerializeToString())
+        name = message.DESCRIPTOR.full_name
+        try:
+            body = message.SerializeToString()
+        except EncodeError as error:
+            raise LocalProtocolError(f"{name} lacks {missing_fields(message)}") from error
+        self.host.network.send(self.upid, receiver, name, body)
 
     def send_bytes(self, receiver: Upid, name: str, body: bytes) -> None:
         """Send a message that is encoded already; name is its full protobuf name."""

@@ -205,9 +205,10 @@ class Node:
             self._leave(status, message)
             return
         text = f"EXIT with status {status}: {message}"
+        if logging.getLogger().handlers:
+            log.error(text)
         if not _logs_to_stderr():
             sys.stderr.write(f"{text}\n")
-        log.error(text)
         for handler in logging.getLogger().handlers:
             handler.flush()
         sys.stdout.flush()
@@ -230,7 +231,9 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 
 def _logs_to_stderr() -> bool:
+    from messor.runtime.logging import GlogHandler  # only for who fails
+
     return any(
-        isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
+        isinstance(handler, GlogHandler) and handler.stderr_from <= logging.ERROR
         for handler in logging.getLogger().handlers
     )

@@ -16,6 +16,9 @@ from messor.runtime.http import Pipe, Request, Response, json_response, text_res
 from messor.runtime.node import Node, new_loop
 from messor.wire.upid import Upid
 
+FROM = b"User-Agent: libprocess/x@127.0.0.1:16890\r\nLibprocess-From: x@127.0.0.1:16890\r\n"
+"""The lines that make a request a message."""
+
 
 class Talker(Actor):
     """Remembers what it hears, answers pings, serves a few endpoints."""

@@ -7,9 +7,9 @@ import contextlib
 import gzip
 
 import pytest
-from integration.runtime.talking import World, run, undated
 
-FROM = b"User-Agent: libprocess/x@127.0.0.1:16890\r\nLibprocess-From: x@127.0.0.1:16890\r\n"
+from integration.runtime.talking import FROM, World, run, undated
+
 REST = b"Connection: Keep-Alive\r\nHost: \r\n"
 BODY = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 JSON = b"Host: a\r\nContent-Type: application/json\r\n"
@@ -205,8 +205,11 @@ REQUESTS = {
     "one more slash": (b"GET /metrics/ HTTP/1.1\r\nHost: a\r\n\r\n", NOT_FOUND, OPEN),
     "wrong method": (
         b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 72\r\n\r\n"
-        b"405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'.",
+        (
+            b"HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: 72\r\n\r\n"
+            b"405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."
+        ),
         OPEN,
     ),
 }
