@@ -109,6 +109,16 @@ class AgentNode:
         record = self.cluster.master.state.agents.get(self.id)
         return self.is_running and record is not None and record.is_connected and record.is_active
 
+    @property
+    def has_pending_updates(self) -> bool:
+        """Whether some update is not acknowledged yet."""
+        manager = self.actor.updates.manager
+        return any(
+            manager.has_pending(framework.id, task_id)
+            for framework, executor in self.actor.tables.executors()
+            for task_id in (*executor.launched, *executor.terminated)
+        )
+
     def start(self) -> None:
         """Start an agent process on what the disk holds."""
         self.host = self.cluster.start(self.name, self.ip, AGENT_PORT)

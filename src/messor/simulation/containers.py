@@ -37,6 +37,7 @@ class Program:
         self.spec = spec
         self.pid = pid
         self.process: SimulatedHost | None = None
+        self.executor: SimulatedExecutor | None = None
         self.timer: Timer | None = None
         self.termination: Termination | None = None
         self.waiters: list[Promise[Termination]] = []
@@ -75,6 +76,7 @@ class ContainerRuntime:
             return program
         program.process = self.world.start(f"executor-{container_id}", self.ip)
         program.process.on_exit = lambda status: self.ended(program, status << 8)
+        program.executor = executor
         program.process.spawn(executor)
         return program
 
@@ -83,6 +85,8 @@ class ContainerRuntime:
         if program.termination is not None:
             return
         program.termination = termination or Termination(status)
+        if program.executor is not None:
+            program.executor.died()
         for waiter in program.waiters:
             if not waiter.done():
                 waiter.set_result(program.termination)
@@ -102,6 +106,8 @@ class ContainerRuntime:
         for program in self.programs.values():
             if program.process is not None and program.process.is_alive:
                 program.process.die(silent=True)
+            if program.executor is not None:
+                program.executor.died()
         self.programs.clear()
 
 

@@ -140,6 +140,11 @@ class SimulatedExecutor(Actor):
         """End the process."""
         self.host.exit(status, f"executor {self.executor_id} ends")
 
+    def died(self) -> None:
+        """Take what the agent has not got out of the ledger; called when the process is gone."""
+        for uuid, update in self.unacknowledged.items():
+            self.ledger.died_with(self.framework_id, update.status.task_id.value, uuid)
+
     def update(self, task_id: str, state: v0.TaskState, message: str = "") -> None:
         """Make an update and send it."""
         uuid = self.host.chance.uuid_bytes()

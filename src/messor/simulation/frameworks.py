@@ -22,7 +22,7 @@ from messor.wire.upid import Upid
 from messor.wire.versions import devolve, evolve
 
 if TYPE_CHECKING:
-    from messor.runtime.host import Running, Timer
+    from messor.runtime.host import ReplyStream, Running, Timer
     from messor.simulation.ledger import Ledger
 
 Call = v0_scheduler.Call
@@ -379,6 +379,10 @@ class HttpScheduler(SimulatedScheduler):
         self.refusals: list[tuple[str, int, str]] = []
         """(call, status, text) of every answer but 200 and 202."""
         self.heartbeats = 0
+        self._silence = 0.0
+        """Seconds without an event after which the stream counts as broken."""
+        self._heard = 0.0
+        self._stream: ReplyStream | None = None
         self._stream_id = ""
         self._following: Running | None = None
 
@@ -407,6 +411,7 @@ class HttpScheduler(SimulatedScheduler):
             self.refusals.append(("SUBSCRIBE", stream.status, text.decode()))
             return
         self._stream_id = stream.headers["mesos-stream-id"]
+        self._stream = stream
         decoder = RecordDecoder()
         async for chunk in stream.chunks():
             for record in decoder.feed(chunk):
@@ -423,11 +428,24 @@ class HttpScheduler(SimulatedScheduler):
     def _headers(self) -> dict[str, str]:
         return {"Content-Type": PROTOBUF, "Accept": PROTOBUF}
 
+    def _watch(self) -> None:
+        """Close a stream that fell silent: its other end may have lost power without a word."""
+        if self._stream is None or not self.is_connected:
+            return
+        left = self._heard + self._silence - self.host.clock.monotonic()
+        if left > 0:
+            self.host.clock.after(left, self._watch)
+        else:
+            self._stream.close()
+
     def _event(self, event: v0_scheduler.Event) -> None:
         kinds = v0_scheduler.Event
+        self._heard = self.host.clock.monotonic()
         match event.type:
             case kinds.SUBSCRIBED:
                 self.subscribed("registered", event.subscribed.framework_id.value)
+                self._silence = 5 * event.subscribed.heartbeat_interval_seconds
+                self.host.clock.after(self._silence, self._watch)
             case kinds.OFFERS:
                 self.offered(event.offers.offers)
             case kinds.RESCIND:

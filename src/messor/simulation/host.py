@@ -122,7 +122,7 @@ class SimulatedHost:
 
     def after_event(self) -> None:
         """Say that something in this process may have changed."""
-        self.world.is_check_due = True
+        self.world.touched[self.name] = None
         failures = self.metrics.handler_failures.value
         if failures != self._failures_seen:
             self._failures_seen = failures

@@ -22,13 +22,13 @@ class Invariants:
         self.cluster = cluster
 
     def hold(self) -> None:
-        """Raise AssertionError with a sentence when anything does not hold."""
+        """Raise AssertionError with a sentence when anything does not hold in the processes that were touched."""
         cluster = self.cluster
         problems = [*cluster.ledger.faults, *cluster.master.storage.faults]
-        if cluster.master.is_running:
+        if cluster.master.name in cluster.touched and cluster.master.is_running:
             problems += of_master.check(cluster.master.actor.state)
         for agent in cluster.agents:
-            if agent.is_running:
+            if agent.name in cluster.touched and agent.is_running:
                 problems += [f"{agent.name}: {problem}" for problem in of_agent.violations(agent.actor.tables)]
         if problems:
             raise AssertionError("; ".join(problems))

@@ -38,6 +38,12 @@ class Ledger:
         """Note that an executor made an update."""
         self.sent.setdefault((framework_id, task_id), []).append(uuid)
 
+    def died_with(self, framework_id: str, task_id: str, uuid: bytes) -> None:
+        """Note that an executor ended before its agent had taken an update: nobody can be expected to hear it."""
+        sent = self.sent.get((framework_id, task_id), [])
+        if uuid in sent and uuid not in self.heard.get((framework_id, task_id), ()):
+            sent.remove(uuid)
+
     def heard_by_scheduler(self, framework_id: str, status: v0.TaskStatus) -> None:
         """Note that a scheduler received a status."""
         key = (framework_id, status.task_id.value)

@@ -217,7 +217,7 @@ class Network:
             self._lose(envelope)
             return
         copies = 2 if self.duplication and self.random.random() < self.duplication else 1
-        if any([watch.takes(envelope) for watch in self._duplicated]):
+        if [watch for watch in self._duplicated if watch.takes(envelope)]:
             copies = 2
         for _ in range(copies):
             self.loop.deliver_at(self.arrival(host.address, target), self._arrive, host, envelope)

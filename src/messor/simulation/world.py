@@ -41,7 +41,8 @@ class World:
         """Files by ip."""
         self.invariants: list[Callable[[], None]] = []
         """Called after every event; each raises AssertionError with a sentence."""
-        self.is_check_due = False
+        self.touched: dict[str, None] = {}
+        """Names of processes in which something may have changed since the last check."""
         self._incarnations: dict[str, int] = {}
         self._next_port: dict[str, int] = {}
         self.loop.after_step = self._after_step
@@ -110,7 +111,11 @@ class World:
         )
 
     def check(self) -> None:
-        """Check all invariants now."""
+        """Check all invariants of all processes now."""
+        self.touched = dict.fromkeys(self.hosts)
+        self._check()
+
+    def _check(self) -> None:
         for holds in self.invariants:
             try:
                 holds()
@@ -122,9 +127,9 @@ class World:
             failures = "; ".join(self.loop.failures)
             self.loop.failures.clear()
             raise self.failed(f"a handler or a task raised: {failures}")
-        if self.is_check_due:
-            self.is_check_due = False
-            self.check()
+        if self.touched:
+            self._check()
+            self.touched.clear()
 
     def _timer(self, when: float, callback: Callable[..., object]) -> None:
         label = callback.label if isinstance(callback, SimulatedTimer) else getattr(callback, "__qualname__", "")
