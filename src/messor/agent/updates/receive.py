@@ -106,6 +106,10 @@ class Updates(Component):
             )
         self._metrics.valid_status_updates.increment()
         receiver = executor or framework.executors.get(update.executor_id.value)
+        if executor is None and receiver is not None and receiver.completed_with(status.task_id.value, update.uuid):
+            # The scheduler had acknowledged it when this agent died; only our answer to the executor got lost.
+            self._outbox.acknowledge(receiver, pid, update)
+            return
         self._take(_Held(update, receiver, pid))
 
     def from_agent(self, update: internal.StatusUpdate, executor: Executor | None) -> None:
