@@ -311,7 +311,7 @@ class Desk:
         return f"M-O{self.state.next_offer - 1}"
 
     def update(
-        self, task_id: str, state: v0.TaskState, uuid: bytes = b"u" * 16, **status: Any
+        self, task_id: str, state: v0.TaskState, uuid: bytes = b"5" * 16, **status: Any
     ) -> internal.StatusUpdateMessage:
         """Deliver an update of a known task from its agent."""
         task = next(task for task in self.state.tasks() if task.id == task_id)

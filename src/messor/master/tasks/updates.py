@@ -16,6 +16,7 @@ from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
 from messor.master.state.task import TaskRecord
 from messor.master.tasks.statuses import NO_PID, made_update
+from messor.master.validation.scheduler_calls import UUID_SIZE
 from messor.model.task_states import TERMINAL_STATES, task_state_name
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -58,9 +59,9 @@ class TaskUpdates(Component):
         update = message.update
         agent = self.state.agents.get(update.slave_id.value)
         uuid = update.uuid
-        if agent is None or len(uuid) != 16:
+        if agent is None or len(uuid) != UUID_SIZE:
             self._invalid.value += 1
-            why = f"of a UUID of {len(uuid)} bytes" if agent is not None else "its agent is unknown or removed"
+            why = "its UUID is not valid" if agent is not None else "its agent is unknown or removed"
             self.ignore(message, f"{why} (from {sender})")
             return
         status = update.status

@@ -78,8 +78,11 @@ def test_a_call_needs_its_part(part: str) -> None:
     assert refusal(Desk(), body) == (400, f"{VALIDATE}Expecting '{part}' to be present")
 
 
-@pytest.mark.parametrize(("uuid", "text"), [("AAAA", "Not a valid UUID"), ("", "Not a valid UUID")])
-def test_a_uuid_has_sixteen_bytes(uuid: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("uuid", "text"),
+    [("AAAA", "Not a valid UUID"), ("", "Not a valid UUID"), ("AAECAwQFBgcICQoLDA0ODw==", "Not a valid UUID")],
+)
+def test_a_uuid_has_sixteen_bytes_and_a_version(uuid: str, text: str) -> None:
     """Acknowledgements with another UUID are refused at the door."""
     acknowledge = {"agent_id": {"value": "a"}, "task_id": {"value": "t"}, "uuid": uuid}
     body = {"type": "ACKNOWLEDGE", "framework_id": {"value": "x"}, "acknowledge": acknowledge}

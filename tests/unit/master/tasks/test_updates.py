@@ -44,7 +44,7 @@ def test_an_update_is_forwarded_as_it_came() -> None:
     assert desk.received(SCHEDULER, internal.StatusUpdateMessage) == [sent]
     record = framework.tasks["t"]
     assert record.state == record.status_update_state == v0.TASK_RUNNING
-    assert record.status_update_uuid == b"u" * 16
+    assert record.status_update_uuid == b"5" * 16
     status = record.message().statuses[0]
     assert (status.message, status.HasField("data")) == ("now", False)
 
@@ -152,7 +152,7 @@ def test_an_unknown_task_is_still_forwarded() -> None:
     message.update.status.task_id.value = "other"
     desk.updates.received(agent.pid, message, message.SerializeToString())
     assert desk.received(SCHEDULER, internal.StatusUpdateMessage)[-1].update.status.task_id.value == "other"
-    acknowledge(desk, framework, agent.id, "other", b"u" * 16)
+    acknowledge(desk, framework, agent.id, "other", b"5" * 16)
     assert desk.received(agent.pid, internal.StatusUpdateAcknowledgementMessage)[-1].task_id.value == "other"
 
 
