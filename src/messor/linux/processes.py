@@ -135,6 +135,25 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def started_with(name: str, value: str) -> list[int]:
+    """List the processes whose environment had a variable of exactly that value when they were started.
+
+    This finds what no tree or session leads to any more. Costs a look at every process; ours is never listed.
+    """
+    wanted = f"{name}={value}".encode()
+    found: list[int] = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{entry}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
+                    found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
 def send_signal(pid: int, number: int) -> bool:
     """Send a signal; False when the process is gone. Raises PermissionError when it is not ours to signal."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pwd
+import signal
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from messor.containers.launch_command import container_environment, first_progra
 from messor.containers.native import paths, usage
 from messor.containers.native.launcher_posix import DEFAULT_EXECUTOR, DEFAULT_LINGER, PosixLauncher
 from messor.containers.native.lifecycle import State, check_move
-from messor.containers.native.recovery import Findings, Hosted, Trace, judge
+from messor.containers.native.recovery import Hosted, Trace, judge
 from messor.errors import ContainerError, DiskFailed, NotFound
 from messor.linux import processes
 from messor.protos import containerizer as containerizer_protos
@@ -95,6 +96,8 @@ class NativeContainerizer:
         self._leaving = False
         self._zygote_began = 0.0
         self._zygote_losses = 0
+        self._zygote_is_lost = False
+        self._waiting_for_zygote: list[Promise[None]] = []
         self._launcher = PosixLauncher(
             host, runtime_dir, work_dir, self._exited, self._zygote_lost, executor=executor, linger=zygote_linger
         )
@@ -111,6 +114,9 @@ class NativeContainerizer:
         sandboxes = {container.container_id: container.sandbox for container in known}
         findings = judge(known, hosted, self._traces(known, hosted))
         for container_id, status in findings.ended.items():
+            if container_id not in hosted:
+                # No zygote saw its end, so none killed what it left behind.
+                _kill_by_sandbox(sandboxes[container_id])
             self._remember(container_id, Termination(status))
             self._clean_up(container_id)
         for container_id in findings.left_over:
@@ -118,17 +124,22 @@ class NativeContainerizer:
         for container_id, pid in {**findings.running, **findings.adopted}.items():
             container = Container(container_id, sandboxes[container_id], State.RUNNING, pid)
             self._containers[container_id] = container
-        self._adopt(findings)
+        for container_id in findings.adopted:
+            self._adopt(self._containers[container_id])
         for container_id, pid in findings.orphans.items():
             log.info("Destroying container %s, which this agent does not know", container_id)
-            self._containers[container_id] = Container(container_id, "", State.RUNNING, pid)
+            folder = paths.container_folder(self._runtime_dir, container_id)
+            container = Container(container_id, self._sandbox_of(folder), State.RUNNING, pid)
+            self._containers[container_id] = container
             if container_id not in hosted:
-                self._launcher.adopt(container_id, pid, paths.container_folder(self._runtime_dir, container_id))
+                self._adopt(container)
             self._host.tasks.spawn(self.destroy(container_id), f"destroy orphan {container_id}")
 
-    def _adopt(self, findings: Findings) -> None:
-        for container_id, pid in findings.adopted.items():
-            self._launcher.adopt(container_id, pid, paths.container_folder(self._runtime_dir, container_id))
+    def _adopt(self, container: Container) -> None:
+        """Hand a container that an earlier zygote started to this one."""
+        if container.pid is not None:
+            folder = paths.container_folder(self._runtime_dir, container.id)
+            self._launcher.adopt(container.id, container.pid, folder, container.sandbox)
 
     def _traces(self, known: Sequence[KnownContainer], hosted: Mapping[str, Hosted]) -> dict[str, Trace]:
         """Read what earlier containers left on disk; not needed for those the zygote tells about."""
@@ -172,6 +183,7 @@ class NativeContainerizer:
         """Bring up another zygote and hand it what still runs; only the exit statuses are lost with the old one."""
         if self._leaving:
             return
+        self._zygote_is_lost = True
         log.error(
             "The container host ended unexpectedly; starting another (see %s)", paths.zygote_log(self._runtime_dir)
         )
@@ -190,10 +202,22 @@ class NativeContainerizer:
             if container.fetched is not None:
                 self._exited(container.id + _FETCH, None)
             elif container.pid is not None:
-                folder = paths.container_folder(self._runtime_dir, container.id)
-                self._launcher.adopt(container.id, container.pid, folder)
+                self._adopt(container)
                 if container.state is State.DESTROYING:
                     self._launcher.destroy(container.id)
+        self._zygote_is_lost = False
+        waiting, self._waiting_for_zygote = self._waiting_for_zygote, []
+        for promise in waiting:
+            if not promise.done():
+                promise.set_result(None)
+
+    async def _start(self, container_id: str, birth: Mapping[str, Any]) -> int:
+        """Start a process below the zygote, a new one if it just got lost. Raises ContainerError."""
+        if self._zygote_is_lost:
+            waited: Promise[None] = self._host.tasks.promise()
+            self._waiting_for_zygote.append(waited)
+            await waited
+        return await self._launcher.start(container_id, birth)
 
     # --- launching ---------------------------------------------------------------------------------------------------
 
@@ -207,6 +231,9 @@ class NativeContainerizer:
             return await self._launch(container, spec)
         except ContainerError as error:
             if self._containers.get(container_id) is container and container.pid is None:
+                if self._zygote_is_lost:
+                    # It may have got as far as forking before it was lost.
+                    self._kill_by_pid_file(container)
                 self._finish(container, Termination(None, error.reason, str(error)))
             raise
 
@@ -238,7 +265,7 @@ class NativeContainerizer:
             birth["environment"] = {**environment.variables, **spec.environment, "MESOS_SANDBOX": spec.sandbox}
         birth["container_folder"] = folder
         birth["pid_files"] = [paths.pid_file(folder), *([spec.forked_pid_path] if spec.forked_pid_path else [])]
-        container.pid = await self._launcher.start(container.id, birth)
+        container.pid = await self._start(container.id, birth)
         if container.state is State.DESTROYING:
             self._launcher.destroy(container.id)
             raise ContainerError("Container destroyed during launch")
@@ -284,6 +311,12 @@ class NativeContainerizer:
             raise ContainerError(
                 f"Failed to launch container: Failed to fetch all URIs for container '{container.id}': {how}"
             )
+
+    def _kill_by_pid_file(self, container: Container) -> None:
+        pid = self._read_number(paths.pid_file(paths.container_folder(self._runtime_dir, container.id)))
+        if pid is not None and _runs_in(pid, container.sandbox):
+            processes.kill_tree(pid)
+        _kill_by_sandbox(container.sandbox)
 
     def _still_wanted(self, container: Container) -> None:
         if container.state is State.DESTROYING:
@@ -437,6 +470,12 @@ def _exit_words(status: int) -> str:
     if os.WIFEXITED(status):
         return f"exited with status {os.WEXITSTATUS(status)}"
     return f"terminated with signal {os.WTERMSIG(status)}"
+
+
+def _kill_by_sandbox(sandbox: str) -> None:
+    """Kill what was started for a sandbox, whoever adopted it since."""
+    if sandbox:
+        processes.signal_all(processes.started_with("MESOS_SANDBOX", sandbox), signal.SIGKILL)
 
 
 def _runs_in(pid: int, sandbox: str) -> bool:

@@ -78,9 +78,9 @@ class PosixLauncher:
         """Kill everything in a container; its end is told as any other."""
         self._tell({"do": "destroy", "id": container_id})
 
-    def adopt(self, container_id: str, pid: int, folder: str) -> None:
+    def adopt(self, container_id: str, pid: int, folder: str, sandbox: str) -> None:
         """Watch a process that an earlier zygote started."""
-        self._tell({"do": "adopt", "id": container_id, "pid": pid, "folder": folder})
+        self._tell({"do": "adopt", "id": container_id, "pid": pid, "folder": folder, "sandbox": sandbox})
 
     def forget(self, container_id: str) -> None:
         """Say that the end of a container has been seen."""

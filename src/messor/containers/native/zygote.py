@@ -44,6 +44,9 @@ class Container:
     is_child: bool = True
     ended: bool = False
     status: int | None = None
+    sandbox: str = ""
+    """Known for adopted ones only: with it their orphans are found, which went to init instead of us."""
+
     pidfd: int | None = None
     """Watches a process that is not our child: one that an earlier zygote started."""
 
@@ -285,7 +288,7 @@ class Zygote:
         elif kind == "forget":
             self._forget(message["id"])
         elif kind == "adopt":
-            self._adopt(message["id"], message["pid"], message["folder"])
+            self._adopt(message)
         elif kind == "stop":
             self._stop("request")
 
@@ -325,14 +328,16 @@ class Zygote:
         if container is not None and container.ended:
             del self._containers[container_id]
 
-    def _adopt(self, container_id: str, pid: int, folder: str) -> None:
+    def _adopt(self, message: Message) -> None:
         """Watch a container that an earlier zygote started; its exit status cannot be known."""
-        container = Container(container_id, pid, folder, is_child=False)
-        self._containers[container_id] = container
+        container = Container(
+            message["id"], message["pid"], message["folder"], is_child=False, sandbox=message.get("sandbox", "")
+        )
+        self._containers[container.id] = container
         try:
-            container.pidfd = os.pidfd_open(pid)
+            container.pidfd = os.pidfd_open(container.pid)
         except OSError:
-            self._ended(container)
+            self._adopted_ended(container)
             return
         self._selector.register(container.pidfd, selectors.EVENT_READ, lambda: self._adopted_ended(container))
 
@@ -341,6 +346,8 @@ class Zygote:
             self._selector.unregister(container.pidfd)
             os.close(container.pidfd)
             container.pidfd = None
+        if container.sandbox:
+            processes.signal_all(processes.started_with("MESOS_SANDBOX", container.sandbox), signal.SIGKILL)
         self._ended(container)
 
 
