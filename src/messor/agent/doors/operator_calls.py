@@ -110,7 +110,7 @@ class OperatorCalls(Component):
             answer = await answer
         if answer is None:
             return Response(200)
-        answer.type = call.type  # type: ignore[assignment]  # calls and answers share their numbers
+        answer.type = getattr(Answer, Call.Type.Name(call.type))
         return Response(200, _encode(answer, media_type), media_type)
 
     # --- the process -------------------------------------------------------------------------------------------------

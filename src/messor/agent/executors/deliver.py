@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from messor.agent.state.executor import PendingTermination
 from messor.agent.state.lifecycles import ExecutorState, FrameworkState
 from messor.agent.state.task import task_from_info
-from messor.errors import ConnectionLost, DiskFailed, MesosError, NotFound
+from messor.errors import ConnectionLost, DiskFailed, MesosError
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 
@@ -66,11 +66,12 @@ class Deliveries(Component):
         ready = list(executor.queued)
         try:
             await self._containerizer.update(executor.container_id, executor.resources.messages())
-        except NotFound:
-            log.info("Container %s ended before it could be updated", executor.container_id)
-            return
         except MesosError as error:
-            self._failed(executor, error)
+            if executor.container_id in self._containerizer.containers():
+                self._failed(executor, error)
+            else:
+                # Its end is being noticed elsewhere; the tasks get what that means.
+                log.info("Container %s ended before it could be updated", executor.container_id)
             return
         framework = self._tables.frameworks.get(executor.framework_id)
         if framework is None or framework.executors.get(executor.id) is not executor:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN = 0.05
+"""Seconds between two looks at who is back: registration need not wait for a time-out that nobody needs."""
+
 
 class Reconnection(Component):
     """Asks executors back, or ends them with ``--recover=cleanup``."""
@@ -54,17 +57,24 @@ class Reconnection(Component):
             return
         for executor in executors:
             self._ask(executor, reconnect=False)
-        timeout = self._flags.executor_reregistration_timeout
-        interval = self._flags.executor_reregistration_retry_interval
-        remaining = timeout
-        while interval is not None and 0 < interval < remaining:
-            await self._host.tasks.sleep(interval)
-            remaining -= interval
-            for executor in executors:
-                if executor.state is ExecutorState.REGISTERING:
-                    self._ask(executor, reconnect=True)
-        await self._host.tasks.sleep(remaining)
+        await self._wait(executors)
         self._give_up()
+
+    async def _wait(self, executors: list[Executor]) -> None:
+        """Wait until all are back or the time is over, asking again now and then if so configured."""
+        clock = self._host.clock
+        deadline = clock.monotonic() + self._flags.executor_reregistration_timeout
+        interval = self._flags.executor_reregistration_retry_interval
+        next_asking = clock.monotonic() + interval if interval else deadline
+        while clock.monotonic() < deadline:
+            missing = [executor for executor in executors if executor.state is ExecutorState.REGISTERING]
+            if not missing:
+                return
+            if interval and clock.monotonic() >= next_asking:
+                next_asking += interval
+                for executor in missing:
+                    self._ask(executor, reconnect=True)
+            await self._host.tasks.sleep(min(LOOK_AGAIN, deadline - clock.monotonic()))
 
     def _ask(self, executor: Executor, *, reconnect: bool) -> None:
         """Ask an executor that speaks libprocess; those that speak HTTP subscribe by themselves."""
