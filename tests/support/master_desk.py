@@ -257,7 +257,7 @@ class Desk:
         accepts = Accepts(
             state=state, outbox=outbox, allocator=allocator, metrics=metrics, updates=updates, rescinder=rescinder
         )
-        self.heartbeats = heartbeats = Heartbeats(host=host, outbox=outbox)
+        self.heartbeats = heartbeats = Heartbeats(host=host, outbox=outbox, flags=flags_)
         self.recovery = recovery = FrameworkRecovery(state=state, allocator=allocator, flags=flags_)
         self.removal = removal = FrameworkRemoval(
             state=state, outbox=outbox, allocator=allocator, metrics=metrics, host=host, updates=updates,

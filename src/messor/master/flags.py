@@ -73,6 +73,10 @@ def removal_interval(text: str) -> float:
     return parse_duration(duration) / int(count)
 
 
+def _heartbeat_interval(value: float) -> str | None:
+    return None if value > 0 else "Expected `--heartbeat_interval` to be positive"
+
+
 def _sorter(value: str) -> str | None:
     return None if value in ("drf", "random") else f"Unknown sorter '{value}': Must be one of: [drf, random]"
 
@@ -251,6 +255,11 @@ class MasterFlags:
 
     # --- frameworks --------------------------------------------------------------------------------------------------
 
+    heartbeat_interval: Duration = flag(
+        15.0,
+        "How often HTTP schedulers and operators hear a heartbeat; not a flag of Mesos.",
+        check=_heartbeat_interval,
+    )
     root_submissions: bool = flag(True, "Whether frameworks may run as root.")
     max_completed_frameworks: int = flag(50, "How many completed frameworks are remembered.")
     max_completed_tasks_per_framework: int = flag(1000, "How many completed tasks are remembered per framework.")

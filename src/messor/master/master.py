@@ -135,7 +135,7 @@ class Master(Actor):
 
     def _build_frameworks(self) -> None:
         state, outbox, allocator, host, metrics = self.state, self.outbox, self.allocator, self.host, self.metrics
-        self.heartbeats = Heartbeats(host=host, outbox=outbox)
+        self.heartbeats = Heartbeats(host=host, outbox=outbox, flags=self.flags)
         self.framework_recovery = FrameworkRecovery(state=state, allocator=allocator, flags=self.flags)
         self.framework_removal = FrameworkRemoval(
             state=state,

@@ -15,6 +15,7 @@ from messor.master.state.tables import MasterState
 from messor.protos import internal
 from messor.runtime.actor import Component
 from messor.runtime.host import Host
+from messor.wire.legacy_scheduler import subscribed
 from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,11 @@ class Failover(Component):
             self.allocator.activate_framework(framework.id)
 
     def tell_registered(self, framework: FrameworkRecord) -> None:
-        """Tell a framework that it is subscribed."""
+        """Tell a framework that it is subscribed, one over HTTP also how often it hears a heartbeat."""
+        if framework.stream is not None:
+            event = subscribed(framework.info.id, self.state.info, self.heartbeats.interval)
+            self.outbox.event(framework, event)
+            return
         message = internal.FrameworkRegisteredMessage(master_info=self.state.info)
         message.framework_id.value = framework.id
         self.outbox.to_framework(framework, message)

@@ -1,14 +1,14 @@
-"""Heartbeats of HTTP frameworks: every 15 seconds each, one timer for all of them."""
+"""Heartbeats of HTTP frameworks: every --heartbeat_interval each, one timer for all of them."""
 
 from __future__ import annotations
 
 from collections import deque
 
+from messor.master.flags import MasterFlags
 from messor.master.outbox import Outbox
 from messor.master.state.framework import HttpStream
 from messor.runtime.actor import Component
 from messor.runtime.host import Host, Timer
-from messor.wire.legacy_scheduler import HEARTBEAT_INTERVAL
 
 
 class Heartbeats(Component):
@@ -18,17 +18,18 @@ class Heartbeats(Component):
     stream leaves the queue when its turn comes.
     """
 
-    def __init__(self, *, host: Host, outbox: Outbox) -> None:
+    def __init__(self, *, host: Host, outbox: Outbox, flags: MasterFlags) -> None:
         """Start with no stream."""
         self.clock = host.clock
         self.outbox = outbox
+        self.interval: float = flags.heartbeat_interval
         self._due: deque[tuple[float, HttpStream]] = deque()
         self._timer: Timer | None = None
 
     def begin(self, stream: HttpStream) -> None:
         """Send the first heartbeat now and go on until the stream closes."""
         self.outbox.heartbeat(stream)
-        self._due.append((self.clock.monotonic() + HEARTBEAT_INTERVAL, stream))
+        self._due.append((self.clock.monotonic() + self.interval, stream))
         self._wait()
 
     def stop(self) -> None:
@@ -49,5 +50,5 @@ class Heartbeats(Component):
             _, stream = self._due.popleft()
             if stream.pipe.is_open:
                 self.outbox.heartbeat(stream)
-                self._due.append((now + HEARTBEAT_INTERVAL, stream))
+                self._due.append((now + self.interval, stream))
         self._wait()

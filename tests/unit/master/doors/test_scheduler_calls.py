@@ -248,6 +248,15 @@ def test_heartbeats_come_every_fifteen_seconds_to_every_stream() -> None:
     assert len(second.records) == 4
 
 
+def test_heartbeats_can_come_more_often() -> None:
+    """--heartbeat_interval changes the beat and what SUBSCRIBED says about it."""
+    desk = Desk(heartbeat_interval=1.0)
+    _, stream = desk.subscribe()
+    assert stream.events("SUBSCRIBED")[0]["subscribed"]["heartbeat_interval_seconds"] == 1.0
+    desk.host.clock.advance(3.5)
+    assert len(stream.events("HEARTBEAT")) == 4
+
+
 def test_inverse_offers_and_operations_nobody_made_are_ignored() -> None:
     """202 and silence, as for anything that is no longer valid (M2)."""
     desk = Desk()
