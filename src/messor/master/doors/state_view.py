@@ -182,7 +182,7 @@ class StateView:
         for record in chain.from_iterable(by_id.values() for by_id in framework.executors.values()):
             fragment = self._executors.get(record)
             if fragment is None:
-                fragment = self._executors[record] = dumps(executor_dict(record))
+                fragment = self._executors[record] = dumps(executor_dict(record))[:-1] + b"}"
             fragments.append(fragment)
         return b",".join(fragments)
 

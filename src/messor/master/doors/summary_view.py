@@ -54,13 +54,12 @@ class SummaryView:
         head: dict[str, Any] = {"hostname": self.state.info.hostname}
         if self.flags.cluster is not None:
             head["cluster"] = self.flags.cluster
-        by_agent: dict[str, Counter[int]] = {}
+        by_agent: dict[str, dict[int, int]] = {}
         users: dict[str, list[str]] = {}
         frameworks = [self._framework(each, by_agent, users) for each in self.state.frameworks.values()]
-        none: Counter[int] = Counter()
         agents = [
             b'%b%b,"framework_ids":%b}'
-            % (open_agent, _counts(by_agent.get(agent_id, none)), dumps(users.get(agent_id, [])))
+            % (open_agent, _counts(by_agent.get(agent_id, {})), dumps(users.get(agent_id, [])))
             for agent_id, open_agent in zip(self.state.agents, self.state_view.agent_heads(), strict=True)
         ]
         return [
@@ -73,17 +72,15 @@ class SummaryView:
         ]
 
     def _framework(
-        self, framework: FrameworkRecord, by_agent: dict[str, Counter[int]], users: dict[str, list[str]]
+        self, framework: FrameworkRecord, by_agent: dict[str, dict[int, int]], users: dict[str, list[str]]
     ) -> bytes:
         """Write a framework and add its tasks to those of their agents."""
-        totals: Counter[int] = Counter()
+        totals: dict[int, int] = {}
         agents: dict[str, None] = {}
         for (agent_id, state), count in Counter(map(where_and_state, all_tasks(framework))).items():
-            totals[state] += count
-            on_agent = by_agent.get(agent_id)
-            if on_agent is None:
-                on_agent = by_agent[agent_id] = Counter()
-            on_agent[state] += count
+            totals[state] = totals.get(state, 0) + count
+            on_agent = by_agent.setdefault(agent_id, {})
+            on_agent[state] = on_agent.get(state, 0) + count
             agents[agent_id] = None
         for agent_id in agents:
             users.setdefault(agent_id, []).append(framework.id)
@@ -94,9 +91,9 @@ class SummaryView:
         )
 
 
-def _counts(counter: Counter[int]) -> bytes:
+def _counts(counts: Mapping[int, int]) -> bytes:
     """Write the ten counts."""
-    return COUNTS % tuple([counter[state] for state in SHOWN_STATES])
+    return COUNTS % tuple([counts.get(state, 0) for state in SHOWN_STATES])
 
 
 # --- roles -------------------------------------------------------------------------------------------------------
