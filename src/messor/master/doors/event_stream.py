@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 Event = v1_master.Event
 
-HEARTBEAT_INTERVAL = 15.0
-"""Seconds between two heartbeats."""
-
 HEARTBEATS = {
     JSON: encode_record(b'{"type":"HEARTBEAT"}'),
     PROTOBUF: encode_record(Event(type=Event.HEARTBEAT).SerializeToString()),
@@ -62,6 +59,8 @@ class EventStream(Component):
         """Listen to everything the state signals."""
         self.clock = host.clock
         self.v1_view = v1_view
+        self.interval = flags.heartbeat_interval
+        """Seconds between two heartbeats."""
         self.most = flags.max_operator_event_stream_subscribers
         self.subscribers: dict[Subscriber, None] = {}
         """Oldest first."""
@@ -81,7 +80,7 @@ class EventStream(Component):
         subscriber.pipe.on_close = lambda: self._gone(subscriber)
         event = Event(type=Event.SUBSCRIBED)
         event.subscribed.get_state.CopyFrom(self.v1_view.get_state())
-        event.subscribed.heartbeat_interval_seconds = HEARTBEAT_INTERVAL
+        event.subscribed.heartbeat_interval_seconds = self.interval
         subscriber.pipe.write(encode_record(self.v1_view.encode(event, media_type)))
         self.subscribers[subscriber] = None
         self._beat(subscriber)
@@ -102,7 +101,7 @@ class EventStream(Component):
 
     def _beat(self, subscriber: Subscriber) -> None:
         subscriber.pipe.write(HEARTBEATS[subscriber.media_type])
-        subscriber.heartbeat = self.clock.after(HEARTBEAT_INTERVAL, self._beat, subscriber)
+        subscriber.heartbeat = self.clock.after(self.interval, self._beat, subscriber)
 
     def _gone(self, subscriber: Subscriber) -> None:
         self.subscribers.pop(subscriber, None)

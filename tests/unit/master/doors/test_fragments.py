@@ -19,7 +19,7 @@ from messor.wire.json_codec import dumps, from_json
 TASK = (
     b'{"id":"run","name":"run","framework_id":"f-0002","executor_id":"","slave_id":"m-S0","state":"TASK_RUNNING",'
     b'"resources":{"disk":0.0,"mem":32.0,"gpus":0.0,"cpus":0.1},"role":"golden","statuses":[{"state":"TASK_STARTING",'
-    b'"timestamp":1795187625.2626992,"container_status":{"container_id":{"value":"9e80277a"},"network_infos":'
+    b'"timestamp":1795187625.262699,"container_status":{"container_id":{"value":"9e80277a"},"network_infos":'
     b'[{"ip_addresses":[{"protocol":"IPv4","ip_address":"127.0.0.1"}]}]}},{"state":"TASK_RUNNING","timestamp":'
     b'1795187625.263382,"container_status":{"container_id":{"value":"9e80277a"},"network_infos":[{"ip_addresses":'
     b'[{"protocol":"IPv4","ip_address":"127.0.0.1"}]}]}}],"labels":[{"key":"a","value":"b"}],"discovery":'
@@ -37,11 +37,9 @@ EXECUTOR = (
 
 def small() -> Resources:
     """Give what a small task uses."""
-    shapes = (
-        b'[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}}]'
-    )
-    messages = [from_json(json.dumps(each).encode(), v0.Resource) for each in json.loads(shapes)]
-    return Resources.of(messages).allocated_to("golden")
+    cpus = v0.Resource(name="cpus", type=v0.Value.SCALAR, scalar=v0.Value.Scalar(value=0.1))
+    mem = v0.Resource(name="mem", type=v0.Value.SCALAR, scalar=v0.Value.Scalar(value=32))
+    return Resources.of([cpus, mem]).allocated_to("golden")
 
 
 def recorded_task() -> TaskRecord:
