@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from messor.errors import InvalidRequest
 from messor.model.durations import duration_text, parse_duration
 from messor.model.quantities import parse_min_allocatable
+from messor.model.roles import parse_roles
 from messor.runtime.flag_types import Bytes, Duration, Json, Path
 from messor.runtime.flags import flag
 
@@ -25,8 +26,7 @@ NO_MODULES = "Modules are not supported yet."
 NO_DOMAINS = "Fault domains are not supported yet."
 NO_CONSTRAINTS = "Offer constraints are not supported yet."
 NO_WEIGHTS = "Weights are not supported yet; all roles weigh the same."
-NO_ROLES = "Restricting roles is not supported yet; any role name can be used."
-NO_WHITELIST = "Agent whitelists are not supported yet; all agents are accepted."
+ROLES_DEPRECATED = "The '--roles' flag is deprecated; any role name can be used without it."
 NO_RATE_LIMITS = "Rate limits are not supported yet."
 NO_REPLICATED_LOG = "There is no replicated log; the registry is kept in a file below --work_dir."
 
@@ -98,6 +98,14 @@ def _min_allocatable(value: str) -> str | None:
         parse_min_allocatable(value)
     except InvalidRequest as error:
         return f"Invalid value '{value}' for --min_allocatable_resources: {error}"
+    return None
+
+
+def _roles(value: str | None) -> str | None:
+    try:
+        parse_roles(value or "")
+    except InvalidRequest as error:
+        return f"Failed to parse roles: {error}"
     return None
 
 
@@ -206,7 +214,9 @@ class MasterFlags:
         aliases=("slave_removal_rate_limit",),
         check=_removal_rate,
     )
-    whitelist: Path | None = flag(None, "File of the agents to make offers of, one per line.", unsupported=NO_WHITELIST)
+    whitelist: Path | None = flag(
+        None, "File of the host names of the agents to make offers of, one per line; read again every 5 seconds."
+    )
     max_executors_per_agent: int | None = flag(
         None,
         "How many executors an agent may run, where the network isolator hands out ports.",
@@ -248,7 +258,12 @@ class MasterFlags:
     offer_constraints_re2_max_program_size: int = flag(
         100, "Program size limit of each regular expression in offer constraints.", unsupported=NO_CONSTRAINTS
     )
-    roles: str | None = flag(None, "Deprecated: the roles frameworks may have, comma separated.", unsupported=NO_ROLES)
+    roles: str | None = flag(
+        None,
+        "The roles frameworks may have, comma separated. By default any.",
+        check=_roles,
+        deprecated=ROLES_DEPRECATED,
+    )
     weights: str | None = flag(
         None, "Deprecated: weights of roles, as `role=weight,role=weight`.", unsupported=NO_WEIGHTS
     )

@@ -25,6 +25,7 @@ from messor.master.agents.remove import AgentRemoval
 from messor.master.agents.reregister import Reregistration
 from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
+from messor.master.agents.whitelist import Whitelist
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
@@ -254,6 +255,8 @@ class Master(Actor):
             state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder
         )
 
+        self.whitelist = Whitelist(host=self.host, allocator=allocator, path=self.flags.whitelist)
+
     def _build_leadership(self) -> None:
         flags = self.flags
         self.agent_recovery = AgentRecovery(
@@ -358,6 +361,7 @@ class Master(Actor):
         """Begin to allocate, now that it is known who may come back."""
         self.allocator.recover(len(contents.admitted), has_quotas=False)
         self.allocator.start()
+        self.whitelist.begin()
 
     def _allocated(self, framework_id: str, offers: Offers) -> None:
         """Make offers of what the allocator gave a framework."""
@@ -383,6 +387,7 @@ class Master(Actor):
     def stopping(self) -> None:
         """Stop timers and close the registry."""
         self.allocator.stop()
+        self.whitelist.stop()
         self.heartbeats.stop()
         self.collector.stop()
         self.event_stream.stopping()
