@@ -333,6 +333,38 @@ def test_containers_survive_the_death_of_their_zygote(in_world: InWorld) -> None
     in_world(story)
 
 
+def test_nothing_escapes_when_the_zygote_dies_first(in_world: InWorld) -> None:
+    """Orphans that went to init are found by the variable they were started with."""
+
+    async def story(world: World) -> None:
+        await world.containerizer.recover([])
+        command = "(setsid sh -c 'sleep 300 & echo $! > daemon; wait' &); while [ ! -e go ]; do sleep 0.01; done"
+        await world.containerizer.launch("c", world.spec("c", command))
+        daemon = world.sandbox("c") / "daemon"
+        await until(lambda: daemon.exists() and daemon.read_text(), "the daemon")
+        first = world.zygote_pid()
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: world.zygote_pid() != first, "another zygote")
+        (world.sandbox("c") / "go").touch()
+        assert await ended(world, "c") == Termination(None)
+        await until(lambda: not is_alive(int(daemon.read_text())), "the daemon's end")
+
+    in_world(story)
+
+
+def test_an_agent_that_runs_nothing_needs_no_zygote(in_world: InWorld) -> None:
+    """Nothing is started before it is needed, and nothing is left."""
+
+    async def story(world: World) -> None:
+        await world.containerizer.recover([])
+        assert Path(world.runtime_dir, "zygote.sock").exists()
+        await world.containerizer.shut_down()
+        assert not Path(world.runtime_dir, "zygote.sock").exists()
+        assert not Path(world.runtime_dir, "zygote.pid").exists()
+
+    in_world(story)
+
+
 def test_an_agent_whose_zygote_died_with_it_still_finds_its_containers(in_world: InWorld) -> None:
     """Pids on disk are believed only for a process that is in the container's sandbox."""
 

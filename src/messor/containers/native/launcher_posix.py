@@ -89,6 +89,9 @@ class PosixLauncher:
     async def stop(self) -> None:
         """Kill all containers, end the zygote, and wait for it."""
         client = self._connected()
+        if client.is_needless:
+            client.close()
+            return
         client.tell({"do": "stop"})
         await client.ended()
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from messor.containers.native import paths
 from messor.containers.native.zygote_wire import Decoder, Message, encode
@@ -19,6 +19,7 @@ _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRAR
 """The zygote gets no more of the agent's environment: what it forks shows it in /proc."""
 
 _BACKLOG = 16
+_START_DELAY = 0.5
 _EXIT_SECONDS = 0.5
 """How long after its last word a zygote has surely ended."""
 
@@ -39,9 +40,13 @@ class ZygoteClient(asyncio.Protocol):
         self._closing = False
         self._gone = asyncio.Event()
         self._started: int | None = None
+        self._unborn: _Unborn | None = None
 
     async def open(self, runtime_folder: str, owner: str, executor: str, linger: float) -> Message:
         """Connect to the zygote of this folder, starting one when there is none; gives its greeting.
+
+        A new one is started a little later, or when it is first needed: a starting agent needs the processor more.
+        Meanwhile its socket takes what is said to it.
 
         Raises ConfigurationError when it belongs to an agent with another work folder, ConnectionLost when it cannot
         run.
@@ -50,16 +55,15 @@ class ZygoteClient(asyncio.Protocol):
         path = paths.zygote_socket(runtime_folder)
         connected = _connect(path)
         if connected is None:
-            listener = _listen(path)
-            self._started = _start(listener, runtime_folder, owner, executor, linger)
-            listener.close()
+            self._unborn = _Unborn(_listen(path), runtime_folder, owner, executor, linger)
+            asyncio.get_running_loop().call_later(_START_DELAY, self._bear)
             connected = _connect(path)
             if connected is None:
                 raise ConnectionLost(f"Failed to connect to '{path}'")
         loop = asyncio.get_running_loop()
         self._greeted = loop.create_future()
         await loop.create_unix_connection(lambda: self, sock=connected)
-        if self._started is None:
+        if self._unborn is None:
             self.hello = await self._greeted
             self._check_owner(owner)
         return self.hello
@@ -73,10 +77,17 @@ class ZygoteClient(asyncio.Protocol):
                 f"The runtime_dir is in use by an agent with work_dir '{other}'; give each agent its own --runtime_dir"
             )
 
+    def _bear(self) -> None:
+        """Start the zygote, if that is still to be done."""
+        unborn, self._unborn = self._unborn, None
+        if unborn is not None:
+            self._started = _start(unborn)
+            unborn.listener.close()
+
     @property
-    def was_started(self) -> bool:
-        """Whether this client started the zygote, so that it has no containers yet."""
-        return self._started is not None
+    def is_needless(self) -> bool:
+        """Whether nothing was ever asked of this zygote, so that it was not even started."""
+        return self._unborn is not None
 
     async def ask(self, message: Message) -> Message:
         """Send and wait for the answer; raises ConnectionLost."""
@@ -90,6 +101,7 @@ class ZygoteClient(asyncio.Protocol):
         """Send; raises ConnectionLost when there is no connection."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionLost("The container host is not connected")
+        self._bear()
         self._transport.write(encode(message))
 
     async def ended(self) -> None:
@@ -100,8 +112,13 @@ class ZygoteClient(asyncio.Protocol):
             await asyncio.get_running_loop().run_in_executor(None, _reap, pid, 0)
 
     def close(self) -> None:
-        """Leave; the zygote and its containers stay."""
+        """Leave; the zygote and its containers stay, one that was never needed vanishes."""
         self._closing = True
+        if self._unborn is not None:
+            self._unborn.listener.close()
+            with suppress(FileNotFoundError):
+                os.unlink(paths.zygote_socket(self._unborn.runtime_folder))
+            self._unborn = None
         if self._transport is not None:
             self._transport.close()
 
@@ -199,20 +216,30 @@ def _reap(pid: int, options: int) -> None:
         os.waitpid(pid, options)
 
 
-def _start(listener: socket.socket, runtime_folder: str, owner: str, executor: str, linger: float) -> int:
+class _Unborn(NamedTuple):
+    """A zygote that listens already but does not run yet."""
+
+    listener: socket.socket
+    runtime_folder: str
+    owner: str
+    executor: str
+    linger: float
+
+
+def _start(unborn: _Unborn) -> int:
     """Start a zygote in its own session, out of reach of signals to the agent's group; gives its pid."""
     environment: Mapping[str, str] = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     arguments = [
         sys.executable,
         "-m",
         "messor.containers.native.zygote",
-        f"--listen_fd={listener.fileno()}",
-        f"--runtime_dir={runtime_folder}",
-        f"--owner={owner}",
-        f"--executor={executor}",
-        f"--linger={linger}",
+        f"--listen_fd={unborn.listener.fileno()}",
+        f"--runtime_dir={unborn.runtime_folder}",
+        f"--owner={unborn.owner}",
+        f"--executor={unborn.executor}",
+        f"--linger={unborn.linger}",
     ]
-    with open(paths.zygote_log(runtime_folder), "ab") as output:
+    with open(paths.zygote_log(unborn.runtime_folder), "ab") as output:
         process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
             arguments,
             stdin=subprocess.DEVNULL,
@@ -220,7 +247,7 @@ def _start(listener: socket.socket, runtime_folder: str, owner: str, executor: s
             stderr=output,
             env=environment,
             start_new_session=True,
-            pass_fds=(listener.fileno(),),
+            pass_fds=(unborn.listener.fileno(),),
         )
     process.returncode = 0  # it outlives us; the module must neither wait for it nor complain
     return process.pid
