@@ -15,6 +15,9 @@ TaskKey = tuple[str, str]
 FINAL = frozenset({v0.TASK_FINISHED, v0.TASK_FAILED, v0.TASK_KILLED, v0.TASK_ERROR})
 """States after which a task must not run; TASK_LOST and the partition-aware ones may turn out otherwise."""
 
+AHEAD = (v0.TaskStatus.REASON_SLAVE_REREGISTERED, v0.TaskStatus.REASON_RECONCILIATION)
+"""Reasons of statuses that tell the latest state although updates before it may still be on their way."""
+
 RUNNING = frozenset({v0.TASK_STARTING, v0.TASK_RUNNING})
 
 
@@ -50,7 +53,7 @@ class Ledger:
         if key in self.ended and status.state in RUNNING:
             state = v0.TaskState.Name(status.state)
             self.faults.append(f"task {key[1]} is {state} after {v0.TaskState.Name(self.ended[key])}")
-        if status.state in FINAL:
+        if status.state in FINAL and status.reason not in AHEAD:
             self.ended.setdefault(key, status.state)
         if not status.uuid:
             return
