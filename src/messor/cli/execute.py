@@ -72,11 +72,10 @@ class ExecuteFlags:
     hadoop: str = flag("hadoop", "Hadoop client.", unsupported="--hadoop is not supported")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command on a cluster; gives 0 only when the task finished."""
-    argv = ["mesos-execute", *(sys.argv[1:] if arguments is None else arguments)]
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command on a cluster; gives 0 only when the task finished. argv includes the program's name."""
     try:
-        flags = load(ExecuteFlags, argv, os.environ, "mesos-execute")
+        flags = load(ExecuteFlags, sys.argv if argv is None else argv, os.environ, "mesos-execute")
         command = CommandScheduler(describe_task(flags), flags.kill_after)
         framework = describe_framework(flags)
         transport = "http+json" if flags.content_type == "json" else "http"

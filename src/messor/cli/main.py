@@ -51,7 +51,7 @@ def execute() -> int:
 
 
 def _run(program: str, arguments: list[str]) -> int:
-    status: int = importlib.import_module(PROGRAMS[program][0]).main(arguments)
+    status: int = importlib.import_module(PROGRAMS[program][0]).main([f"mesos-{program}", *arguments])
     return status
 
 

@@ -21,9 +21,9 @@ OWN_SETTINGS = {"MESOS_PORT", "MESOS_NUM_SLAVES", "MESOS_WORK_DIR", "MESOS_IP"}
 """Those that mean the cluster as a whole."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a local cluster; gives the exit status."""
-    options = _parse(sys.argv[1:] if arguments is None else arguments)
+def main(argv: list[str] | None = None) -> int:
+    """Run a local cluster; gives the exit status. argv includes the program's name."""
+    options = _parse((sys.argv if argv is None else argv)[1:])
     begun = time.monotonic()
     print(f"Messor {__version__}: starting one master and {options.agents} agents")  # noqa: T201
     cluster = LocalCluster(

@@ -39,8 +39,8 @@ NOBODY = Upid("", "0.0.0.0", 0)  # noqa: S104  (what Mesos writes for "no pid")
 def parse_upid(text: str) -> Upid:
     """Read ``id@host:port``; host names are kept as they are, resolving them is the network's business.
 
-    Raises RemoteProtocolError when the text has no ``@``, no port, a port outside 0–65535, or is not printable ASCII. Cached: a peer's name
-    stands in every message it sends.
+    Raises RemoteProtocolError when the text has no ``@``, no port, a port outside 0–65535, or is not printable ASCII.
+    Cached: a peer's name stands in every message it sends.
     """
     identifier, at, rest = text.partition("@")
     host, colon, port = rest.rpartition(":")
