@@ -111,7 +111,7 @@ def flags_of(kind: type[Dataclass]) -> dict[str, Flag]:
         if MARK in field.metadata
     ]
     names = {one.name for one in found}
-    for name, text in (("help", "Prints this help message"), ("version", "Show version and exit.")):
+    for name, text in (("help", "Prints this help message."), ("version", "Show version and exit.")):
         if name not in names:
             found.append(Flag(name, BOOL, False, Mark(text, (), None, None, None, secret=False)))
     return {one.name: one for one in sorted(found)}

@@ -205,6 +205,7 @@ class Connection(ReplyLine):
                     end = self._find_head(data, position)
                     if end < 0:
                         return
+                    self._checked = False
                     raw = data[position:end]
                     head = self._front_door.heads.learn(raw)
                 self._recent = (raw, head)

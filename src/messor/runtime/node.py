@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import inspect
 import logging
@@ -160,6 +161,7 @@ class Node:
         assert self._stop is not None
         try:
             if signals:
+                faulthandler.enable()  # a crash of the interpreter or a library must leave a stack trace
                 for number in (signal.SIGTERM, signal.SIGINT):
                     self.on_signal(number, self.request_stop)
             result = setup(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from email.utils import formatdate
 
 from messor.runtime.http import REASONS, Response, text_response
 
@@ -13,6 +12,19 @@ GZIP_MINIMUM = 1024
 
 CRLF = b"\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def http_date(seconds: int) -> str:
+    """Write a time as HTTP does, whatever the locale (``email.utils`` does it too, but costs 5 ms at start-up)."""
+    at = time.gmtime(seconds)
+    return (
+        f"{_DAYS[at.tm_wday]}, {at.tm_mday:02d} {_MONTHS[at.tm_mon - 1]} {at.tm_year}"
+        f" {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT"
+    )
 
 
 class ReplyWriter:
@@ -33,7 +45,7 @@ class ReplyWriter:
         now = int(time.time())
         if now != self.second:
             self.second = now
-            self.date = b"Date: " + formatdate(now, usegmt=True).encode() + CRLF
+            self.date = b"Date: " + http_date(now).encode() + CRLF
             self.accepted = b"HTTP/1.1 202 Accepted\r\n" + self.date + b"Content-Length: 0\r\n\r\n"
             self.not_found = b"".join(self.complete(text_response(404)))
 

@@ -139,6 +139,7 @@ def could_begin_head(data: bytes) -> bool:
     """Whether more bytes could still make a request of this; garbage is recognised without waiting for its end."""
     collector = _Collector()
     collector.parser = httptools.HttpRequestParser(collector)
+    collector.parser.set_dangerous_leniencies(lenient_headers=True)
     try:
         collector.parser.feed_data(_BARE_NEWLINE.sub(b"\r\n", data))
     except httptools.HttpParserError:
@@ -157,12 +158,18 @@ def _split_url(url: str) -> tuple[str, str]:
 
 
 def _body_length(headers: dict[str, str]) -> int:
+    """Tell how long the body is; whatever could be understood in two ways is refused (request smuggling)."""
+    length = headers.get("content-length", "0")
+    if not length.isascii() or not length.isdigit():
+        raise RemoteProtocolError(f"Not a content length: '{length}'")
     encoding = headers.get("transfer-encoding")
     if encoding is not None:
         if encoding.rpartition(",")[2].strip().lower() != "chunked":
             raise RemoteProtocolError(f"Unknown transfer encoding '{encoding}'")
+        if "content-length" in headers:
+            raise RemoteProtocolError("Both a length and chunks are promised")
         return CHUNKED
-    return int(headers.get("content-length", "0"))
+    return int(length)
 
 
 def _accepts_gzip(accepted: str) -> bool:

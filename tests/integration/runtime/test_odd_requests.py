@@ -194,6 +194,11 @@ REQUESTS = {
         b"",
         CLOSED,
     ),
+    "two lengths": (
+        b"POST /echo HTTP/1.1\r\n" + JSON + b"Content-Length: 21\r\nContent-Length: 21\r\n\r\n" + GET_HEALTH,
+        b"",
+        CLOSED,
+    ),
     "bad chunk size": (
         b"POST /echo HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n",
         b"",
