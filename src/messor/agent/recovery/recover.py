@@ -196,4 +196,8 @@ class Recovery(Component):
             return
         executor.recover(task)
         framework.owners[task.id] = executor
-        self._updates.manager.recover(framework.id, task.id, found.replayed, found.path, found.size)
+        head = self._updates.manager.recover(framework.id, task.id, found.replayed, found.path, found.size)
+        if head is not None:
+            # Until the scheduler has seen what is pending, a master must not tell it of anything later.
+            task.info.status_update_state = head.state  # type: ignore[assignment]
+            task.info.status_update_uuid = head.uuid

@@ -102,12 +102,13 @@ class UpdateManager:
             self._send(entry, FIRST_RESEND)
         return False
 
-    def recover(self, framework_id: str, task_id: str, replayed: list[Replayed], path: str, size: int) -> None:
-        """Take over the stream of a task that outlived the agent."""
+    def recover(self, framework_id: str, task_id: str, replayed: list[Replayed], path: str, size: int) -> Update | None:
+        """Take over the stream of a task that outlived the agent; gives the first update nobody acknowledged."""
         entry = _Entry(framework_id, task_id, UpdateLog(self._disk, path, size))
         entry.stream.replay(replayed)
         if not entry.stream.is_terminated:
             self._entries[framework_id, task_id] = entry
+        return entry.stream.head
 
     def forget_framework(self, framework_id: str) -> None:
         """Drop the streams of a framework that is shut down: nobody will acknowledge them."""
