@@ -32,6 +32,8 @@ class WatchedStorage:
 class OpenStorage:
     """The Storage of one master process."""
 
+    is_durable = True
+
     def __init__(self, shared: WatchedStorage, host: SimulatedHost) -> None:
         """Read and write in that process's time."""
         self._shared = shared

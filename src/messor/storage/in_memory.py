@@ -8,6 +8,8 @@ from messor.storage.versioned import Variable
 class InMemoryStorage:
     """Variables in a dictionary. The same object may be given to a restarted master to stand for a durable store."""
 
+    is_durable = False
+
     def __init__(self) -> None:
         """Start empty."""
         self._variables: dict[str, Variable] = {}

@@ -14,6 +14,8 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS variables (name TEXT PRIMARY KEY, version I
 class SqliteStorage:
     """Variables in a file. Calls run off the loop one at a time, as an fsync may take many milliseconds."""
 
+    is_durable = True
+
     def __init__(self, path: str, tasks: Tasks) -> None:
         """Open or create the file, whose folder must exist; raises RegistryFailed when that cannot be done."""
         self._path = path

@@ -17,6 +17,9 @@ class Variable(NamedTuple):
 class Storage(Protocol):
     """Where variables live. Raises RegistryFailed when the store cannot be read or written."""
 
+    is_durable: bool
+    """Whether what was stored is there after a restart."""
+
     async def fetch(self, name: str) -> Variable:
         """Read a variable; empty with version 0 when it was never stored."""
         ...

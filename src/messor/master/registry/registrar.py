@@ -41,8 +41,7 @@ class Registrar:
         self._queue: list[tuple[edits.Edit, Promise[bool]]] = []
         self._storing = False
         self._rest_until = 0.0
-        host.metrics.gauge("registrar/queued_operations", lambda: len(self._queue))
-        host.metrics.gauge("registrar/registry_size_bytes", lambda: len(self._variable.value) if self._variable else 0)
+        self._register_gauges()
 
     async def recover(self, info: v0.MasterInfo) -> Contents:
         """Read the registry and note in it that this master leads; ends the process when either fails."""
@@ -122,6 +121,15 @@ class Registrar:
                 return
             self._fail("Failed to update registry: version mismatch")
         await self._never()
+
+    def _register_gauges(self) -> None:
+        gauge = self.host.metrics.gauge
+        gauge("registrar/queued_operations", lambda: len(self._queue))
+        gauge("registrar/registry_size_bytes", lambda: len(self._variable.value) if self._variable else 0)
+        if self.storage.is_durable:
+            # What operators watch of the replicated log: whether it can be written, and how many replicas there are.
+            gauge("registrar/log/recovered", lambda: float(self._variable is not None))
+            gauge("registrar/log/ensemble_size", lambda: 1.0)
 
     def _fail(self, message: str) -> None:
         log.error("Registrar aborting: %s", message)
