@@ -6,8 +6,8 @@ Pure: time and randomness are arguments. ``allocate`` hands out what is free on 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from messor.allocator.agents import Agent, Whole
 from messor.allocator.drf_sorter import DrfSorter
@@ -23,6 +23,9 @@ from messor.model.capabilities import AgentCapabilities
 from messor.model.conversions import Conversion, apply_all
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
+
+if TYPE_CHECKING:
+    import random
 
 
 class HierarchicalAllocator:

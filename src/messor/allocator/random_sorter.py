@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING
 
 from messor.allocator.drf_sorter import DrfSorter, Node
 from messor.allocator.sorter import Pool
+
+if TYPE_CHECKING:
+    import random
 
 
 class RandomSorter(DrfSorter):

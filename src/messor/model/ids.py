@@ -63,3 +63,9 @@ def validate_id(text: str) -> None:
         raise InvalidRequest(f"'{text}' is disallowed")
     if not _FORBIDDEN.isdisjoint(text):
         raise InvalidRequest(f"'{text}' contains invalid characters")
+
+
+def uuid_text(data: bytes) -> str:
+    """Write the 16 bytes of a UUID as people read it: ``8-4-4-4-12`` hexadecimal digits."""
+    digits = data.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

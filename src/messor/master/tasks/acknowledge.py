@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from uuid import UUID
 
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
 from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
 from messor.master.tasks.updates import TaskUpdates
+from messor.model.ids import uuid_text
 from messor.model.task_states import TERMINAL_STATES
 from messor.protos import internal, v0_scheduler
 from messor.runtime.actor import Component
@@ -52,7 +52,7 @@ class Acknowledgements(Component):
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "Processing ACKNOWLEDGE call for status %s for task %s of framework %s on agent %s",
-                UUID(bytes=uuid), task_id, framework.id, agent_id,
+                uuid_text(uuid), task_id, framework.id, agent_id,
             )  # fmt: skip
         body = b"".join(
             (

@@ -7,7 +7,6 @@ one last forwarded, which reconciliation answers with while the scheduler still 
 from __future__ import annotations
 
 import logging
-from uuid import UUID
 
 from messor.allocator.interfaces import Allocator
 from messor.master.metrics import MasterMetrics
@@ -17,6 +16,7 @@ from messor.master.state.tables import MasterState
 from messor.master.state.task import TaskRecord
 from messor.master.tasks.statuses import NO_PID, made_update
 from messor.master.validation.scheduler_calls import UUID_SIZE
+from messor.model.ids import uuid_text
 from messor.model.task_states import TERMINAL_STATES, task_state_name
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -71,7 +71,7 @@ class TaskUpdates(Component):
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "Status update %s (Status UUID: %s) for task %s of framework %s from agent %s",
-                task_state_name(state), UUID(bytes=uuid), task_id, framework_id, agent.id,
+                task_state_name(state), uuid_text(uuid), task_id, framework_id, agent.id,
             )  # fmt: skip
         task = agent.task(framework_id, task_id)
         framework = self.state.frameworks.get(framework_id)
@@ -141,6 +141,10 @@ class TaskUpdates(Component):
         before = task.state
         if before not in TERMINAL_STATES:
             task.state = latest
+            if latest in TERMINAL_STATES:
+                framework = self.state.frameworks.get(task.framework_id)
+                if framework is not None:
+                    framework.counts.terminal[latest] += 1
         task.fragment = None
         if status.HasField("data"):
             copy = v0.TaskStatus()
