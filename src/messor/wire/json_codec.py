@@ -24,7 +24,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from messor.errors import InvalidRequest
-from messor.wire.json_text import boolean_in, bytes_in, number_in, parse_lenient, syntax_error
+from messor.wire.json_text import boolean_in, bytes_in, number_in, syntax_error
 
 M = TypeVar("M", bound=Message)
 
@@ -44,7 +44,7 @@ PLAIN_HIGH = 1e16
 
 def to_json(message: Message) -> bytes:
     """Write a message as compact JSON."""
-    return orjson.dumps(_writer(message.DESCRIPTOR)(message))
+    return orjson.dumps(_writer(message.DESCRIPTOR)(message), _readable)
 
 
 def to_dict(message: Message) -> dict[str, Any]:
@@ -223,10 +223,7 @@ def parse_json(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        try:
-            return parse_lenient(data)
-        except ValueError:
-            raise InvalidRequest(f"Failed to parse body into JSON: {syntax_error(data)}") from None
+        raise InvalidRequest(f"Failed to parse body into JSON: {syntax_error(data)}") from None
 
 
 def from_dict(value: Any, kind: type[M]) -> M:
@@ -242,7 +239,10 @@ def message_from(value: Any, kind: type[M]) -> M:
     if type(value) is not dict:
         raise InvalidRequest("Expecting a JSON object")
     message = kind()
-    _read(message, value, _readers(message.DESCRIPTOR))
+    try:
+        _read(message, value, _readers(message.DESCRIPTOR))
+    except RecursionError:
+        raise InvalidRequest("Objects are nested too deeply") from None
     if not message.IsInitialized():
         raise InvalidRequest("Missing required fields: " + ", ".join(_missing_fields(message)))
     return message
@@ -317,8 +317,8 @@ def _list_reader(field: FieldDescriptor) -> Reader:
             if converted is not None:
                 try:
                     target.append(converted)
-                except ValueError as error:
-                    raise InvalidRequest(f"Cannot set field '{name}': {error}") from None
+                except ValueError:
+                    raise _out_of_range(name) from None
 
     return read
 
@@ -379,7 +379,9 @@ def _map_reader(field: FieldDescriptor) -> Reader:
             if item is None:
                 continue
             if convert is not None:
-                target[key_of(key)] = convert(item)
+                converted = convert(item)
+                if converted is not None:
+                    _set_entry(target, key_of(key), converted, name)
             elif type(item) is dict:
                 _read(target[key_of(key)], item, _readers(_type_of(value_field)))
             else:
@@ -424,7 +426,7 @@ def _integer(value: Any, name: str) -> int:
     try:
         return int(found)
     except OverflowError:
-        raise InvalidRequest(f"Value of field '{name}' is out of range") from None
+        raise _out_of_range(name) from None
 
 
 def _set(message: Any, name: str, value: Any) -> None:
@@ -432,7 +434,20 @@ def _set(message: Any, name: str, value: Any) -> None:
     try:
         setattr(message, name, value)
     except ValueError:
-        raise InvalidRequest(f"Value of field '{name}' is out of range") from None
+        raise _out_of_range(name) from None
+
+
+def _set_entry(target: Any, key: Any, value: Any, name: str) -> None:
+    """Set an entry of a map of plain values."""
+    try:
+        target[key] = value
+    except ValueError:
+        raise _out_of_range(name) from None
+
+
+def _out_of_range(name: str) -> InvalidRequest:
+    """Make the error for a number that does not fit."""
+    return InvalidRequest(f"Value of field '{name}' is out of range")
 
 
 def _refuse(value: Any, name: str) -> NoReturn:

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+
+from messor.errors import InvalidRequest
 
 PROTOS = "messor.protos."
 V1_FILES = "mesos/v1/"
@@ -42,7 +44,15 @@ def evolved(data: bytes, kind: Any) -> Any:
 
     Not for the two messages whose encodings differ: ``scheduler.Call`` and ``master.Call``, nor what holds them.
     """
-    return twin(kind).FromString(data)
+    return _read(twin(kind), data)
+
+
+def _read(kind: Any, data: bytes) -> Any:
+    """Read an encoding that was valid for the twin; only its depth can be too much for the parser."""
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise InvalidRequest("Messages are nested too deeply") from None
 
 
 @cache
@@ -76,7 +86,8 @@ def _translator(kind: Any, to_v1: bool) -> Callable[[Message], Message]:
     exception = EXCEPTIONS.get(name)
 
     def translate(message: Message) -> Message:
-        return target.FromString(message.SerializePartialToString())
+        result: Message = _read(target, message.SerializePartialToString())
+        return result
 
     def translate_with_care(message: Message) -> Message:
         assert exception is not None
@@ -113,7 +124,7 @@ def _copy_drain(source: Any, target: Any) -> None:
 def _copy_scheduler_call(source: Any, target: Any) -> None:
     """Copy a scheduler Call, the SUBSCRIBE apart from the rest."""
     if not source.HasField("subscribe"):
-        target.ParseFromString(source.SerializePartialToString())
+        _copy(source, target)
         return
     _copy_without(source, target, "subscribe")
     _copy_subscribe(source.subscribe, target.subscribe)
@@ -122,10 +133,15 @@ def _copy_scheduler_call(source: Any, target: Any) -> None:
 def _copy_master_call(source: Any, target: Any) -> None:
     """Copy an operator Call, the DRAIN_AGENT apart from the rest."""
     if not source.HasField("drain_agent"):
-        target.ParseFromString(source.SerializePartialToString())
+        _copy(source, target)
         return
     _copy_without(source, target, "drain_agent")
     _copy_drain(source.drain_agent, target.drain_agent)
+
+
+def _copy(source: Any, target: Any) -> None:
+    """Copy everything, field numbers being the same."""
+    target.CopyFrom(_read(type(target), source.SerializePartialToString()))
 
 
 def _copy_without(source: Any, target: Any, field: str) -> None:
@@ -133,7 +149,7 @@ def _copy_without(source: Any, target: Any, field: str) -> None:
     rest = type(source)()
     rest.CopyFrom(source)
     rest.ClearField(field)
-    target.ParseFromString(rest.SerializePartialToString())
+    _copy(rest, target)
 
 
 EXCEPTIONS: dict[str, Callable[[Any, Any], None]] = {
