@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from messor.allocator.sorter import Vector
 from messor.model.capabilities import AgentCapabilities
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
@@ -10,7 +11,7 @@ from messor.protos import v0
 class Whole:
     """An offer of everything that is available on some agent, for one role."""
 
-    __slots__ = ("available", "enough", "marked", "plain", "role", "scalars")
+    __slots__ = ("available", "enough", "marked", "plain", "role", "vector", "version")
 
     def __init__(self, available: Resources, role: str, *, enough: bool) -> None:
         """Put it in the order of offers and mark it."""
@@ -18,7 +19,9 @@ class Whole:
         self.role = role
         self.plain = available.nonscalars_first()
         self.marked = self.plain.allocated_to(role)
-        self.scalars = self.plain.scalars()
+        self.vector: Vector = ()
+        """Its scalars ready to be booked, in this version of the pool."""
+        self.version = -1
         self.enough = enough
         """Whether it holds the minimum to offer."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from heapq import heapify, heappop, heappush, heapreplace
 
-from messor.allocator.sorter import DEFAULT_WEIGHT, Pool
+from messor.allocator.sorter import DEFAULT_WEIGHT, Pool, Vector
 from messor.model.resource import Kind
 from messor.model.resources import Resources
 
@@ -50,7 +50,7 @@ class Node:
         self.stale = False
         self.count = 0
         self.part = 0.0
-        self.totals: dict[str, int] = {}
+        self.totals: list[int] = []
         self.shared: dict[tuple[str, Kind], int] | None = None
 
     @property
@@ -65,7 +65,6 @@ class DrfSorter:
     def __init__(self, pool: Pool, weights: Mapping[str, float] | None = None) -> None:
         """Share a pool with other sorters; weights by path, 1.0 for those not named."""
         self._pool = pool
-        self._sizes: dict[str, float] = {}
         self._version = -1
         self._weights = dict(weights or {})
         self._root = Node("", None, DEFAULT_WEIGHT)
@@ -101,7 +100,7 @@ class DrfSorter:
         leaf = self._new_node(".", node)
         leaf.client, node.client = node.client, None
         leaf.active, node.active = node.active, False
-        leaf.totals = dict(node.totals)
+        leaf.totals = list(node.totals)
         leaf.count = node.count
         leaf.shared = dict(node.shared) if node.shared else None
         self._clients[leaf.client] = leaf
@@ -112,8 +111,9 @@ class DrfSorter:
         if leaf.active:
             self._active -= 1
         node: Node | None = leaf.parent
-        while node is not None:
-            _subtract(node, leaf.totals)
+        while node is not None and node.parent is not None:
+            for index, milli in enumerate(leaf.totals):
+                node.totals[index] -= milli
             if leaf.shared and node.shared:
                 for key, copies in leaf.shared.items():
                     _drop_copies(node.shared, key, copies)
@@ -177,11 +177,15 @@ class DrfSorter:
     def allocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book an allocation on the client and every node above it."""
         node = self._clients[client]
-        scalars = resources.scalars()
+        vector = self._vector(resources.scalars())
         shared = resources.shared() if resources.has_shared else None
         while node.parent is not None:
             node.count += 1
-            _add(node, scalars if shared is None else _with_new_copies(node, agent_id, resources, shared))
+            if shared is not None:
+                vector = self._vector(_with_new_copies(node, agent_id, resources, shared))
+            totals = self._room(node)
+            for index, milli, _ in vector:
+                totals[index] += milli
             if not node.stale:
                 node.stale = True
                 if not self._walking:  # else the end of the walk puts it back into order
@@ -191,10 +195,14 @@ class DrfSorter:
     def unallocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book on the client and every node above it that resources came back."""
         node = self._clients[client]
-        scalars = resources.scalars()
+        vector = self._vector(resources.scalars())
         shared = resources.shared() if resources.has_shared else None
         while node.parent is not None:
-            _subtract(node, scalars if shared is None else _with_last_copies(node, agent_id, resources, shared))
+            if shared is not None:
+                vector = self._vector(_with_last_copies(node, agent_id, resources, shared))
+            totals = self._room(node)
+            for index, milli, _ in vector:
+                totals[index] = max(0, totals[index] - milli)
             if not node.stale:
                 node.stale = True
                 self._stale.append(node)
@@ -212,21 +220,31 @@ class DrfSorter:
         for changed, count in counts:
             changed.count = count
 
+    def _vector(self, scalars: Mapping[str, int]) -> Vector:
+        return self._pool.vector(scalars)
+
+    def _room(self, node: Node) -> list[int]:
+        """Give a node's sums, with room for all names there are."""
+        totals = node.totals
+        missing = self._pool.count() - len(totals)
+        if missing > 0:
+            totals += [0] * missing
+        return totals
+
     def allocation(self, client: str) -> Mapping[str, int]:
         """Tell what a client holds."""
-        return self._clients[client].totals
+        return self._pool.named(self._clients[client].totals)
 
     def total_allocation(self) -> Mapping[str, int]:
         """Tell what all clients hold. Not kept up at the root: rounds would pay for it at every offer."""
         sums: dict[str, int] = {}
         for node in self._root.children.values():
-            for name, milli in node.totals.items():
+            for name, milli in self._pool.named(node.totals).items():
                 sums[name] = sums.get(name, 0) + milli
         return sums
 
     def share(self, client: str) -> float:
         """Compute a client's share now."""
-        self._sizes = self._pool.sizes()
         return self._entry(self._clients[client])[0]
 
     # --- order -------------------------------------------------------------------------------------------------------
@@ -297,30 +315,28 @@ class DrfSorter:
             else:
                 yield from self._leaves(node)
 
-    def allocated_first(self, leaf: Node, scalars: Mapping[str, int]) -> None:
+    def allocated_first(self, leaf: Node, vector: Vector) -> None:
         """Book an allocation (without shared volumes) for the leaf ``first`` just gave, and sort it in.
 
         The same as ``allocated`` and a walk's end, in one go: this is what rounds spend their time on.
         """
         node = leaf
         above = leaf.parent
-        sizes = self._sizes
         while above is not None:
             node.count += 1
             totals = node.totals
             heap = above.heap
             if len(heap) == 1:  # no order to keep; a sibling that comes has all shares computed anew
-                for name, milli in scalars.items():
-                    totals[name] = totals.get(name, 0) + milli
+                for index, milli, _ in vector:
+                    totals[index] += milli
             else:
                 largest = node.part
-                for name, milli in scalars.items():
-                    have = totals[name] = totals.get(name, 0) + milli
-                    if name in sizes:
-                        # Shares only grow here, and only through what was just added.
-                        part = (have // 1000 + have % 1000 / 1000.0) / sizes[name]
-                        if part > largest:  # noqa: PLR1730  (max() costs a call)
-                            largest = part
+                for index, milli, size in vector:
+                    have = totals[index] = totals[index] + milli
+                    # Shares only grow here, and only through what was just added.
+                    part = (have // 1000 + have % 1000 / 1000.0) / size
+                    if part > largest:  # noqa: PLR1730  (max() costs a call)
+                        largest = part
                 node.part = largest
                 if heap[0][3] is node:
                     node.entry = (largest / node.weight, node.count, node.path, node)
@@ -333,9 +349,7 @@ class DrfSorter:
 
     def _entry(self, node: Node) -> Entry:
         largest = 0.0
-        totals = node.totals
-        for name, size in self._sizes.items():
-            have = totals.get(name)
+        for have, size in zip(self._room(node), self._pool.sizes, strict=True):
             if have:
                 part = (have // 1000 + have % 1000 / 1000.0) / size
                 largest = max(largest, part)
@@ -358,7 +372,6 @@ class DrfSorter:
             heapify(parent.heap)
 
     def _rebuild_heaps(self) -> None:
-        self._sizes = self._pool.sizes()
         self._version = self._pool.version
         self._rebuild = False
         for node in self._stale:
@@ -376,22 +389,6 @@ class DrfSorter:
                 self._rebuild_below(node)
         heapify(heap)
         above.heap = heap
-
-
-def _add(node: Node, scalars: Mapping[str, int]) -> None:
-    totals = node.totals
-    for name, milli in scalars.items():
-        totals[name] = totals.get(name, 0) + milli
-
-
-def _subtract(node: Node, scalars: Mapping[str, int]) -> None:
-    totals = node.totals
-    for name, milli in scalars.items():
-        rest = totals.get(name, 0) - milli
-        if rest > 0:
-            totals[name] = rest
-        else:
-            totals.pop(name, None)
 
 
 def _with_new_copies(node: Node, agent_id: str, resources: Resources, shared: Resources) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Mapping
 from typing import Protocol
 
@@ -12,36 +13,73 @@ DEFAULT_WEIGHT = 1.0
 """What a client's share is divided by unless an operator said otherwise."""
 
 
-class Pool:
-    """The scalars of the whole cluster, by name in thousandths: what shares are parts of. Shared by all sorters."""
+Vector = tuple[tuple[int, int, float], ...]
+"""Scalars ready to be booked: index of the name, thousandths, and how much of it the cluster has (as a float)."""
 
-    __slots__ = ("excluded", "totals", "version")
+
+class Pool:
+    """The scalars of the whole cluster, in thousandths: what shares are parts of. Shared by all sorters.
+
+    Names are numbered, so that clients can hold their sums in lists.
+    """
+
+    __slots__ = ("_index", "_names", "excluded", "sizes", "totals", "version")
 
     def __init__(self, excluded: Iterable[str] = ()) -> None:
         """Leave these resource names out of shares (``--fair_sharing_excluded_resource_names``)."""
         self.excluded = frozenset(excluded)
         self.totals: dict[str, int] = {}
         self.version = 0
+        self.sizes: list[float] = []
+        """By index: what shares are quotients of; infinite for what does not count.
+
+        Floats, as in the original: ties are common, and quotients of anything else would break them differently.
+        """
+        self._names: list[str] = []
+        self._index: dict[str, int] = {}
 
     def add(self, scalars: Mapping[str, int]) -> None:
         """Count an agent in."""
         for name, milli in scalars.items():
-            self.totals[name] = self.totals.get(name, 0) + milli
-        self.version += 1
+            self._set(name, self.totals.get(name, 0) + milli)
 
     def remove(self, scalars: Mapping[str, int]) -> None:
         """Count an agent out."""
         for name, milli in scalars.items():
-            rest = self.totals.get(name, 0) - milli
-            if rest:
-                self.totals[name] = rest
-            else:
-                self.totals.pop(name, None)
+            self._set(name, self.totals.get(name, 0) - milli)
+
+    def _set(self, name: str, milli: int) -> None:
+        index = self.index(name)
+        counts = milli > 0 and name not in self.excluded
+        self.sizes[index] = to_float(milli) if counts else math.inf
+        if milli:
+            self.totals[name] = milli
+        else:
+            self.totals.pop(name, None)
         self.version += 1
 
-    def sizes(self) -> dict[str, float]:
-        """List what counts for shares, as floats: shares are quotients of doubles, or ties would break differently."""
-        return {name: to_float(milli) for name, milli in self.totals.items() if milli > 0 and name not in self.excluded}
+    def index(self, name: str) -> int:
+        """Give a name's number, a new one when it has none."""
+        index = self._index.get(name)
+        if index is None:
+            index = self._index[name] = len(self._names)
+            self._names.append(name)
+            self.sizes.append(math.inf)
+            self.version += 1  # whoever keeps lists must make room
+        return index
+
+    def count(self) -> int:
+        """Count the names."""
+        return len(self._names)
+
+    def vector(self, scalars: Mapping[str, int]) -> Vector:
+        """Prepare scalars for booking; valid while the version stays the same."""
+        numbered = [(self.index(name), milli) for name, milli in scalars.items()]
+        return tuple((index, milli, self.sizes[index]) for index, milli in numbered)
+
+    def named(self, sums: Iterable[int]) -> dict[str, int]:
+        """Turn a list of sums into a mapping, leaving out zeros."""
+        return {name: milli for name, milli in zip(self._names, sums, strict=False) if milli}
 
 
 class Sorter(Protocol):

@@ -202,8 +202,8 @@ class MasterState:
         """Note an outstanding offer."""
         agent = self.agents[offer.agent_id]
         self.offers[offer.id] = offer
+        agent.offered = agent.offered + offer.resources if agent.offers else offer.resources
         agent.offers[offer.id] = offer
-        agent.offered += offer.resources
         self.frameworks[offer.framework_id].offers[offer.id] = offer
 
     def remove_offer(self, offer: OfferRecord) -> None:
