@@ -16,6 +16,7 @@ from messor.master.flags import MasterFlags
 from messor.master.frameworks.disconnect import Disconnection
 from messor.master.frameworks.failover import Failover
 from messor.master.frameworks.heartbeats import Heartbeats
+from messor.master.frameworks.metrics import FrameworkMetrics
 from messor.master.frameworks.recover import FrameworkRecovery
 from messor.master.frameworks.remove import FrameworkRemoval
 from messor.master.frameworks.subscribe import Subscriptions
@@ -257,6 +258,7 @@ class Desk:
         accepts = Accepts(
             state=state, outbox=outbox, allocator=allocator, metrics=metrics, updates=updates, rescinder=rescinder
         )
+        FrameworkMetrics(state=state, metrics=metrics, flags=flags_)
         self.heartbeats = heartbeats = Heartbeats(host=host, outbox=outbox, flags=flags_)
         self.recovery = recovery = FrameworkRecovery(state=state, allocator=allocator, flags=flags_)
         self.removal = removal = FrameworkRemoval(

@@ -15,7 +15,7 @@ from messor.errors import LocalProtocolError
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord, HttpStream
 from messor.master.state.tables import MasterState
-from messor.protos import internal, v1_scheduler
+from messor.protos import internal, v0_scheduler, v1_scheduler
 from messor.runtime.host import Host
 from messor.wire.json_codec import to_json
 from messor.wire.legacy_scheduler import HEARTBEATS, event_bytes, event_json
@@ -30,6 +30,19 @@ OFFERS_NAME = internal.ResourceOffersMessage.DESCRIPTOR.full_name
 OFFERS_HEAD = v1_scheduler.Event(type=v1_scheduler.Event.OFFERS).SerializeToString()
 HEARTBEAT_RECORDS = {True: encode_record(HEARTBEATS[JSON]), False: encode_record(HEARTBEATS[PROTOBUF])}
 """The framed heartbeat, by whether the stream is JSON."""
+
+Event = v0_scheduler.Event
+EVENT_NUMBERS: dict[type[Message], int] = {
+    internal.FrameworkRegisteredMessage: Event.SUBSCRIBED,
+    internal.FrameworkReregisteredMessage: Event.SUBSCRIBED,
+    internal.RescindResourceOfferMessage: Event.RESCIND,
+    internal.StatusUpdateMessage: Event.UPDATE,
+    internal.LostSlaveMessage: Event.FAILURE,
+    internal.ExitedExecutorMessage: Event.FAILURE,
+    internal.ExecutorToFrameworkMessage: Event.MESSAGE,
+    internal.FrameworkErrorMessage: Event.ERROR,
+}
+"""What each message counts as among a framework's events."""
 
 
 class Outbox:
@@ -50,6 +63,9 @@ class Outbox:
 
     def pass_on(self, framework: FrameworkRecord, message: Message, body: bytes) -> None:
         """Tell a framework what is encoded already: body is the message's encoding."""
+        number = EVENT_NUMBERS.get(type(message))
+        if number is not None:
+            framework.counts.events[number] += 1
         stream = framework.stream
         if stream is not None:
             self.to_stream(stream, message, body)
@@ -71,14 +87,18 @@ class Outbox:
         """Write an Event that has no internal message; dropped unless the framework is connected by HTTP."""
         stream = framework.stream
         if stream is not None:
+            framework.counts.events[event.type] += 1
             stream.pipe.write(encode_record(to_json(event) if stream.is_json else event.SerializeToString()))
 
     def heartbeat(self, stream: HttpStream) -> None:
         """Write a heartbeat."""
+        if stream.counts is not None:
+            stream.counts.events[Event.HEARTBEAT] += 1
         stream.pipe.write(HEARTBEAT_RECORDS[stream.is_json])
 
     def offers(self, framework: FrameworkRecord, offers: bytes, pids: bytes) -> None:
         """Tell of offers: the encoded fields 1 (offers) and 2 (agents' pids) of a ResourceOffersMessage."""
+        framework.counts.events[Event.OFFERS] += 1
         stream = framework.stream
         if stream is None:
             if framework.pid is not None:

@@ -75,6 +75,7 @@ class SchedulerMessages(Component):
         framework = self._caller(sender, call.framework_id.value, Call.Type.Name(call.type))
         if framework is None:
             return
+        framework.counts.calls[call.type] += 1
         if not framework.is_connected:
             log.info("Refusing %s call from framework %s: disconnected", Call.Type.Name(call.type), framework.id)
             self.outbox.to_pid(sender, internal.FrameworkErrorMessage(message=DISCONNECTED))

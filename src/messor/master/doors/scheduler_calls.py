@@ -111,7 +111,7 @@ class SchedulerCalls(Component):
             return self._subscribe(request, call)
         if kind == Call.RECONCILE_OPERATIONS:
             response_type(request.headers)
-        framework = self._caller(request, call.framework_id.value)
+        framework = self._caller(request, call.framework_id.value, kind)
         if kind == Call.UPDATE_FRAMEWORK:
             self.framework_updates.update(framework, call.update_framework)
             return Response(200)
@@ -140,11 +140,12 @@ class SchedulerCalls(Component):
         self.subscriptions.subscribe_stream(stream, call.subscribe)
         return Response(200, stream.pipe, headers={"Mesos-Stream-Id": stream.id, "Content-Type": media_type})
 
-    def _caller(self, request: Request, framework_id: str) -> FrameworkRecord:
+    def _caller(self, request: Request, framework_id: str, kind: int) -> FrameworkRecord:
         """Find out which framework calls, and that it is the one with the stream."""
         framework = self.state.frameworks.get(framework_id)
         if framework is None:
             raise InvalidRequest("Framework cannot be found")
+        framework.counts.calls[kind] += 1
         if request.principal is not None and request.principal != framework.info.principal:
             raise InvalidRequest(
                 f"Authenticated principal '{request.principal}' does not match principal"

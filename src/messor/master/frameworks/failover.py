@@ -99,6 +99,7 @@ class Failover(Component):
         if framework.pid is not None:
             self.state.connect_pid(framework, None)
         framework.stream = stream
+        stream.counts = framework.counts
         framework_id = framework.id
         stream.pipe.on_close = lambda: self.disconnection.stream_closed(framework_id, stream)
         self._keep(framework)

@@ -24,6 +24,8 @@ from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
 
+SUBSCRIBE = v0_scheduler.Call.SUBSCRIBE
+
 
 class Subscriptions(Component):
     """Admits frameworks."""
@@ -70,6 +72,7 @@ class Subscriptions(Component):
             self.outbox.to_stream(stream, internal.FrameworkErrorMessage(message=str(error)))
             stream.pipe.close()
             return
+        framework.counts.calls[SUBSCRIBE] += 1
         self.framework_updates.apply(framework, info, suppressed)
         if framework.is_recovered:
             self.failover.recovered(framework, None, stream)
@@ -100,6 +103,7 @@ class Subscriptions(Component):
             log.info("Refusing subscription of framework '%s' at %s: %s", info.name, sender, error)
             self.outbox.to_pid(sender, internal.FrameworkErrorMessage(message=str(error)))
             return
+        framework.counts.calls[SUBSCRIBE] += 1
         self.framework_updates.apply(framework, info, suppressed)
         if framework.is_recovered:
             self.failover.recovered(framework, sender, None)
@@ -148,6 +152,7 @@ class Subscriptions(Component):
         framework = new_record(info, self.flags)
         framework.registered_at = self.clock.now()
         framework.suppressed_roles = set(suppressed)
+        framework.counts.calls[SUBSCRIBE] += 1
         self.state.add_framework(framework)
         log.info("Adding framework %s ('%s')", framework.id, info.name)
         self.allocator.add_framework(framework.id, info, {}, active=True, suppressed_roles=suppressed)

@@ -83,6 +83,7 @@ class Accepts(Component):
         agent = self.state.agents[offers[0].agent_id]
         role = offers[0].role
         work = [read for item in call.operations if (read := self._read(framework, agent, item, role)) is not None]
+        framework.counts.offers_accepted += len(offers)
         transaction = Transaction(framework, agent, role, self._use_up(offers))
         for item in work:
             if isinstance(item, GroupItem):

@@ -41,6 +41,7 @@ class Demand(Component):
             if offer is None:
                 self.ignore(f"decline of offer {item.value} by framework {framework.id}", "it is no longer valid")
             else:
+                framework.counts.offers_declined += 1
                 self.rescinder.discard(offer, call.filters)
 
     def revive(self, framework: FrameworkRecord, call: v0_scheduler.Call.Revive) -> None:

@@ -117,6 +117,7 @@ class Launches:
                 message = internal.RunTaskMessage.FromString(body)
                 resource_formats.downgrade_all(message)
                 body = message.SerializeToString()
+            framework.counts.operations[v0.Offer.Operation.LAUNCH] += 1
             self.outbox.to_agent_bytes(agent, RUN_TASK, body)
 
     def _admit(self, item: LaunchItem, transaction: Transaction) -> bool | None:

@@ -88,6 +88,7 @@ class GroupLaunches:
             sent.resources.extend(bundle.messages)
         if not agent.has(REFINEMENT):
             resource_formats.downgrade_all(message)
+        framework.counts.operations[v0.Offer.Operation.LAUNCH_GROUP] += 1
         self.outbox.to_agent(agent, message)
 
     def _unauthorized(self, item: GroupItem, transaction: Transaction) -> str | None:

@@ -30,6 +30,7 @@ class Rescinder(Component):
         framework = self.state.frameworks[offer.framework_id]
         message = internal.RescindResourceOfferMessage()
         message.offer_id.value = offer.id
+        framework.counts.offers_rescinded += 1
         self.outbox.to_framework(framework, message)
         self.discard(offer, filters)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from messor.master.state.counts import FrameworkCounts
 from messor.master.state.lifecycles import FrameworkState, changed_framework_state
 from messor.master.state.offer import OfferRecord
 from messor.master.state.task import TaskRecord
@@ -17,7 +18,7 @@ from messor.wire.upid import Upid
 class HttpStream:
     """The open SUBSCRIBE stream of an HTTP framework."""
 
-    __slots__ = ("content_type", "heartbeat", "id", "is_json", "pipe")
+    __slots__ = ("content_type", "counts", "heartbeat", "id", "is_json", "pipe")
 
     def __init__(self, pipe: Pipe, identifier: str, content_type: str) -> None:
         """identifier is the Mesos-Stream-Id; content_type what SUBSCRIBE's Accept chose."""
@@ -26,6 +27,8 @@ class HttpStream:
         self.content_type = content_type
         self.is_json = content_type == "application/json"
         self.heartbeat: Timer | None = None
+        self.counts: FrameworkCounts | None = None
+        """Those of the framework it belongs to: heartbeats count as its events."""
 
 
 class ExecutorRecord:
@@ -76,6 +79,7 @@ class FrameworkRecord:
         self.used: dict[str, Resources] = {}
         """By agent id: resources of its tasks that are not terminal and of its executors."""
         self.fragment: bytes | None = None
+        self.counts = FrameworkCounts()
 
     # --- facts -------------------------------------------------------------------------------------------------------
 
