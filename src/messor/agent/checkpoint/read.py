@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 
 from messor.agent.checkpoint.formats import new_form
 from messor.agent.checkpoint.records import records
-from messor.agent.updates.checkpoint import read_log
+from messor.agent.checkpoint.update_log import read_log
 from messor.errors import ConfigurationError, MesosError, NotFound, RemoteProtocolError
 from messor.protos import internal, v0
 from messor.protos.slave.state_pb2 import ResourceState
@@ -22,7 +22,7 @@ from messor.wire.upid import Upid, parse_upid
 
 if TYPE_CHECKING:
     from messor.agent.checkpoint.paths import Paths, Run
-    from messor.agent.updates.stream import Replayed
+    from messor.agent.checkpoint.update_log import Replayed
     from messor.runtime.host import Disk
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from messor.agent.updates.checkpoint import UpdateLog
-from messor.agent.updates.stream import Acknowledgement, Replayed, Update, UpdateStream
+from messor.agent.checkpoint.update_log import Replayed, Update, UpdateLog
+from messor.agent.updates.stream import Acknowledgement, UpdateStream
 
 if TYPE_CHECKING:
     from messor.runtime.host import Clock, Disk, Timer

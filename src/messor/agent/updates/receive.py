@@ -6,9 +6,9 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from messor.agent.checkpoint.update_log import Update
 from messor.agent.state.lifecycles import AgentState, FrameworkState
 from messor.agent.updates.manager import UpdateManager
-from messor.agent.updates.stream import Update
 from messor.errors import DiskFailed
 from messor.model.task_states import is_terminal, task_state_name
 from messor.protos import internal, v0

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
 
+from messor.agent.checkpoint.update_log import Replayed, Update
 from messor.model.task_states import is_terminal
-
-
-class Update(NamedTuple):
-    """One update, encoded once and kept so: it is written, resent and forwarded as these bytes."""
-
-    uuid: bytes
-    state: int
-    data: bytes
-    """An encoded ``mesos.internal.StatusUpdate`` without latest_state."""
 
 
 class Acknowledgement(Enum):
@@ -28,14 +19,6 @@ class Acknowledgement(Enum):
     """It was acknowledged before."""
     UNEXPECTED = "unexpected"
     """It is not of the head: dropped, since updates are acknowledged in order."""
-
-
-class Replayed(NamedTuple):
-    """One record of a stream's file."""
-
-    update: Update | None
-    """The update that was received, or None when the record is an acknowledgement."""
-    uuid: bytes
 
 
 class UpdateStream:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from messor.agent.checkpoint.update_log import Update
 from messor.agent.updates.manager import UpdateManager
-from messor.agent.updates.stream import Update
 from messor.errors import DiskFailed
 from messor.protos import v0
 from messor.simulation.world import World

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from messor.agent.updates.stream import Acknowledgement, Replayed, Update, UpdateStream
+from messor.agent.checkpoint.update_log import Replayed, Update
+from messor.agent.updates.stream import Acknowledgement, UpdateStream
 from messor.protos import v0
 
 STARTING = Update(b"1" * 16, v0.TASK_STARTING, b"starting")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from messor.agent.checkpoint.records import record, records
-from messor.agent.updates.stream import Replayed, Update
 from messor.errors import DiskFailed, NotFound
 from messor.protos import internal
 from messor.wire.splicing import varint
@@ -17,6 +16,23 @@ _UPDATE_HEAD = b"\x08\x00\x12"
 """StatusUpdateRecord: type = UPDATE (field 1), then field 2 as a message."""
 _ACK_HEAD = b"\x08\x01\x1a"
 """StatusUpdateRecord: type = ACK (field 1), then field 3 as bytes."""
+
+
+class Update(NamedTuple):
+    """One update, encoded once and kept so: it is written, resent and forwarded as these bytes."""
+
+    uuid: bytes
+    state: int
+    data: bytes
+    """An encoded ``mesos.internal.StatusUpdate`` without latest_state."""
+
+
+class Replayed(NamedTuple):
+    """One record of a stream's file."""
+
+    update: Update | None
+    """The update that was received, or None when the record is an acknowledgement."""
+    uuid: bytes
 
 
 def update_record(update: Update) -> bytes:

@@ -6,8 +6,7 @@ import struct
 
 import pytest
 
-from messor.agent.updates.checkpoint import UpdateLog, acknowledgement_record, read_log, update_record
-from messor.agent.updates.stream import Update
+from messor.agent.checkpoint.update_log import Update, UpdateLog, acknowledgement_record, read_log, update_record
 from messor.errors import DiskFailed
 from messor.protos import internal, v0
 from messor.runtime.host import Disk
