@@ -22,12 +22,19 @@ from messor.protos import v0
 from messor.runtime.actor import Component
 from messor.runtime.host import Host
 from messor.wire.splicing import nested, varint
-from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
 
 HIDDEN = "ephemeral_ports"
 """A resource no framework ever sees."""
+
+_LONGEST_HEAD = 2048
+_HEADS = [b"\n" + varint(size) for size in range(_LONGEST_HEAD)]
+"""Tag and length before an offer in field 1 of ResourceOffersMessage, by length."""
+
+_ID_HEADS = [b"\n%c\n%c" % (size + 2, size) for size in range(126)]
+"""Tags and lengths before an offer's id, by its length: that of every id a master mints."""
+
 
 Offered = Mapping[str, Mapping[str, Resources]]
 """Resources by agent id by role."""
@@ -53,7 +60,6 @@ class OfferMaker(Component):
         self.clock = host.clock
         self.rescinder = rescinder
         self.timeout: float | None = flags.offer_timeout
-        self._pids: dict[Upid, bytes] = {}
 
     def offer(self, framework_id: str, offered: Offered) -> None:
         """Offer a framework what was allocated to it; what cannot be offered any more goes back."""
@@ -77,20 +83,24 @@ class OfferMaker(Component):
                 if agent is None or not agent.is_active:
                     self._give_back(framework_id, agent_id, resources, "the agent is not active")
                     continue
-                offer_id = self._record(framework_id, agent_id, role, resources, now)
+                record = self._record(framework_id, agent_id, role, resources, now)
+                shown = _shown(resources) if resources.has_ephemeral_ports else resources
                 body = b"".join((
-                    _id_field(offer_id),
+                    _id_field(record.id),
                     framework_field,
                     agent.offer_prefix or self._prefix(agent),
-                    _shown(resources).encoded(5, old=old, allocated=multi_role),
+                    shown.encoded(5, old=old, allocated=multi_role),
                     _executor_ids(framework_id, agent) if framework_id in agent.executors else b"",
                     role_field,
                 ))  # fmt: skip
-                offers += (b"\n", varint(len(body)), body)
+                size = len(body)
+                offers.append(_HEADS[size] if size < _LONGEST_HEAD else b"\n" + varint(size))
+                offers.append(body)
                 if wants_pids:
-                    pids.append(self._pids.get(agent.pid) or self._pid(agent.pid))
+                    pids.append(agent.pid_field)
         if offers:
-            log.info("Sending %d offers to framework %s", len(offers) // 3, framework_id)
+            log.info("Sending %d offers to framework %s", len(offers) // 2, framework_id)
+            framework.counts.offers_sent += len(offers) // 2
             self.outbox.offers(framework, b"".join(offers), b"".join(pids))
 
     def encoded(self, offer: OfferRecord) -> bytes:
@@ -107,13 +117,12 @@ class OfferMaker(Component):
             ))  # fmt: skip
         return offer.encoded
 
-    def _record(self, framework_id: str, agent_id: str, role: str, resources: Resources, now: float) -> str:
-        identifier = self.state.new_offer_id()
-        record = OfferRecord(identifier, framework_id, agent_id, role, resources, now)
+    def _record(self, framework_id: str, agent_id: str, role: str, resources: Resources, now: float) -> OfferRecord:
+        record = OfferRecord(self.state.new_offer_id(), framework_id, agent_id, role, resources, now)
         self.state.add_offer(record)
         if self.timeout is not None:
-            record.timer = self.clock.after(self.timeout, self._timed_out, identifier)
-        return identifier
+            record.timer = self.clock.after(self.timeout, self._timed_out, record.id)
+        return record
 
     def _timed_out(self, offer_id: str) -> None:
         """Take back an offer nobody answered in --offer_timeout, without a filter (M10)."""
@@ -138,27 +147,20 @@ class OfferMaker(Component):
         if agent.info.HasField("domain"):
             shared.domain.CopyFrom(agent.info.domain)
         agent.offer_prefix = shared.SerializePartialToString()
+        agent.pid_field = nested(2, str(agent.pid).encode())
         return agent.offer_prefix
-
-    def _pid(self, pid: Upid) -> bytes:
-        field = self._pids[pid] = nested(2, str(pid).encode())
-        return field
 
 
 def _id_field(offer_id: str) -> bytes:
     """Encode field 1 of an Offer."""
     data = offer_id.encode()
     size = len(data)
-    # Both lengths take one byte each for every id this master mints, and this runs for every offer.
-    return b"\n%c\n%c%b" % (size + 2, size, data) if size < 126 else nested(1, nested(1, data))
+    return _ID_HEADS[size] + data if size < 126 else nested(1, nested(1, data))
 
 
 def _shown(resources: Resources) -> Resources:
     """Leave out what frameworks never see."""
-    for kind in resources.kinds():
-        if kind.name == HIDDEN:
-            return resources.filter(lambda kind: kind.name != HIDDEN)
-    return resources
+    return resources.filter(lambda kind: kind.name != HIDDEN)
 
 
 def _executor_ids(framework_id: str, agent: AgentRecord) -> bytes:

@@ -47,6 +47,8 @@ class AgentRecord:
         """Runs while it is disconnected: --agent_reregister_timeout."""
         self.offer_prefix: bytes | None = None
         """Cached encoding of what all its Offers share (agent id, hostname, url, attributes, domain)."""
+        self.pid_field = b""
+        """Its pid as field 2 of ResourceOffersMessage; made together with the prefix."""
         self.fragment: bytes | None = None
 
     @property

@@ -52,6 +52,7 @@ class MasterState:
         self.next_framework = 0
         self.next_agent = 0
         self.next_offer = 0
+        self._offer_prefix = f"{info.id}-O"
         self.elected_at: float | None = None
         self.started_at = 0.0
         self.is_recovered = False
@@ -71,8 +72,9 @@ class MasterState:
 
     def new_offer_id(self) -> str:
         """Mint ``<master id>-O<n>``; inverse offers share the counter."""
-        self.next_offer += 1
-        return f"{self.info.id}-O{self.next_offer - 1}"
+        number = self.next_offer
+        self.next_offer = number + 1
+        return f"{self._offer_prefix}{number}"
 
     # --- frameworks --------------------------------------------------------------------------------------------------
 
@@ -92,7 +94,9 @@ class MasterState:
 
     def complete_framework(self, framework: FrameworkRecord) -> None:
         """Move a framework to the completed ones; it must hold nothing any more."""
+        pid = framework.pid
         self.connect_pid(framework, None)
+        framework.pid = pid  # the endpoints go on showing where it was
         del self.frameworks[framework.id]
         self.completed_frameworks[framework.id] = framework
         while len(self.completed_frameworks) > self.max_completed_frameworks:
