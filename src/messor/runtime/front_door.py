@@ -220,7 +220,8 @@ class Connection(ReplyLine):
             else:
                 # One chunk holds the whole body of every libprocess message.
                 line = data.find(b"\r\n", end, end + 12)
-                chunk = _CHUNK_SIZES.get(data[end:line]) or self._chunk_size(data[end:line])
+                digits = data[end:line] if line > 0 else b""
+                chunk = _CHUNK_SIZES.get(digits) or self._chunk_size(digits)
                 stop = line + 2 + chunk
                 if chunk == 0 or data[stop : stop + 7] != b"\r\n0\r\n\r\n" or head.streams:
                     position = self._begin_body(head, data, end)

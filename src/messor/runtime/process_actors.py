@@ -191,12 +191,42 @@ def version_info() -> dict[str, Any]:
     from time import gmtime, strftime
 
     built = float(int(os.path.getmtime(messor.__file__)))
-    return {
+    info: dict[str, Any] = {
         "build_date": strftime("%Y-%m-%d %H:%M:%S UTC", gmtime(built)),
         "build_time": built,
         "build_user": "messor",
-        "version": messor.MESOS_VERSION,
     }
+    revision = checkout_revision()
+    if revision is not None:
+        info["git_sha"] = revision
+    info["version"] = messor.MESOS_VERSION
+    return info
+
+
+def checkout_revision() -> str | None:
+    """Find the commit of the checkout this code runs from; None when it was installed from a package."""
+    git = os.path.join(os.path.dirname(messor.__file__), "..", "..", ".git")
+    head = _first_line(os.path.join(git, "HEAD"))
+    if head is None or not head.startswith("ref: "):
+        return head
+    reference = head.removeprefix("ref: ")
+    loose = _first_line(os.path.join(git, reference))
+    if loose is not None:
+        return loose
+    try:
+        with open(os.path.join(git, "packed-refs")) as file:
+            return next((line.split()[0] for line in file if line.split()[1:] == [reference]), None)
+    except OSError:
+        return None
+
+
+def _first_line(path: str) -> str | None:
+    """Read the first line of a file; None when it cannot be read."""
+    try:
+        with open(path) as file:
+            return file.readline().strip() or None
+    except OSError:
+        return None
 
 
 def system_metrics() -> dict[str, float]:
