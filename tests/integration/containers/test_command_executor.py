@@ -131,7 +131,7 @@ def test_a_killed_task_that_ignores_sigterm_is_killed_after_its_grace(in_world: 
         started = time.monotonic()
         world.agent.kill("t", grace=0.0)
         last = await world.agent.until_state("t", "TASK_KILLED")
-        assert 0.3 <= time.monotonic() - started < 2.5
+        assert 0.3 <= time.monotonic() - started < 3.0, "neither at once nor after the default of 3 s"
         assert world.agent.states()["t"][2:] == ["TASK_KILLING", "TASK_KILLED"]
         assert last.message == "Command terminated with signal Killed"
         assert await world.containerizer.wait("t") is not None

@@ -451,6 +451,21 @@ def test_signals_to_the_agents_group_do_not_reach_the_zygote(in_world: InWorld) 
     in_world(story)
 
 
+def test_a_signal_to_a_newborn_container_hits_it_alone(in_world: InWorld) -> None:
+    """Between fork and its own life it still looks like the zygote, whose SIGTERM means everybody."""
+
+    async def story(world: World) -> None:
+        await world.containerizer.recover([])
+        neighbour = await world.containerizer.launch("n", world.spec("n", "sleep 300"))
+        for number in range(20):
+            name = f"c{number}"
+            os.kill(await world.containerizer.launch(name, world.spec(name, "exec sleep 300")), signal.SIGTERM)
+            assert (await ended(world, name)).status == signal.SIGTERM
+        assert is_alive(neighbour)
+
+    in_world(story)
+
+
 def test_two_agents_cannot_share_a_runtime_folder(in_world: InWorld) -> None:
     """The second one would destroy the containers of the first as orphans."""
 

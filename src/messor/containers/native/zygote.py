@@ -85,8 +85,7 @@ class Zygote:
     def run(self) -> None:
         """Serve until told to stop or nobody needs us any more."""
         wakeup = self._watch_signals()
-        with open(self._pid_path, "w", encoding="ascii") as file:
-            file.write(str(os.getpid()))
+        _write_number(self._pid_path, os.getpid())
         self._prepare_at = time.monotonic() + _PREPARATION_DELAY
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(wakeup, selectors.EVENT_READ, lambda: self._woken(wakeup))
@@ -192,7 +191,9 @@ class Zygote:
     def _ended(self, container: Container) -> None:
         container.ended = True
         if container.status is not None and container.folder is not None:
-            _write_status(container.folder, container.status)
+            # For an agent that comes back later; the folder may be gone when nobody will ask.
+            with suppress(OSError):
+                _write_number(paths.status_file(container.folder), container.status)
         self._idle_since = time.monotonic()
         self._tell_all({"exited": container.id, "status": container.status})
 
@@ -351,13 +352,12 @@ class Zygote:
         self._ended(container)
 
 
-def _write_status(folder: str, status: int) -> None:
-    """Leave the wait status for an agent that comes back later; the folder may be gone when nobody will ask."""
-    with suppress(OSError):
-        temporary = f"{paths.status_file(folder)}.new"
-        with open(temporary, "w", encoding="ascii", opener=_private) as file:
-            file.write(str(status))
-        os.rename(temporary, paths.status_file(folder))
+def _write_number(path: str, number: int) -> None:
+    """Write a decimal, renamed into place, so that it is never read torn."""
+    temporary = f"{path}.new"
+    with open(temporary, "w", encoding="ascii", opener=_private) as file:
+        file.write(str(number))
+    os.rename(temporary, path)
 
 
 def _private(path: str, flags: int) -> int:

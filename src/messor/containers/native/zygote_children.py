@@ -17,6 +17,7 @@ from messor.linux import processes
 Entry = Callable[[Mapping[str, str]], int]
 """A program that is loaded already: takes its environment, gives its exit code."""
 
+_HANDLED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FIRST_INHERITED = 3
 _HIGHEST = 1 << 16
 _FAILED = 1
@@ -42,9 +43,15 @@ class Birth:
 
 def fork(birth: Birth, entry: Entry) -> int:
     """Fork and give the child's pid; the child never returns. Raises OSError when there can be no more processes."""
-    pid = os.fork()
-    if pid == 0:
-        _become(birth, entry)
+    # Until the child has its own, the zygote's handlers would run in it: a SIGTERM meant for the container would make
+    # the child kill all containers.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(birth, entry)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
@@ -52,8 +59,9 @@ def _become(birth: Birth, entry: Entry) -> NoReturn:
     """Turn this child into the container's first process."""
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.closerange(_FIRST_INHERITED, _HIGHEST)
         os.setsid()
         # Whatever this container orphans stays below it, so that killing its tree is enough.
