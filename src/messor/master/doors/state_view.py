@@ -112,8 +112,8 @@ class StateView:
         state, info, leader = self.state, self.state.info, self.leadership.leader
         active = sum(agent.is_active for agent in state.agents.values())
         version = version_info()
-        head: dict[str, Any] = {"version": version["version"]}
-        head.update({key: value for key, value in version.items() if key != "version"})
+        shown = ("version", "git_sha", "build_date", "build_time", "build_user")
+        head: dict[str, Any] = {key: version[key] for key in shown if key in version}
         head["start_time"] = number(state.started_at)
         if state.elected_at is not None:
             head["elected_time"] = number(state.elected_at)

@@ -187,3 +187,39 @@ def test_teardown_ends_a_framework(busy: Any) -> None:
 def _framework(cluster: Any) -> str:
     """Give the id of the cluster's first framework."""
     return str(cluster.first_scheduler.info.id.value)
+
+
+def test_files_are_listed_and_read_as_recorded(cluster: Any, tmp_path: Any) -> None:
+    """By virtual paths; an unknown one is not found, without a word."""
+    from messor.runtime.virtual_files import VirtualFiles
+
+    cluster.world.settle()
+    files = VirtualFiles()
+    cluster.host.spawn(files)
+    (tmp_path / "log").write_bytes(b"0123456789")
+    (tmp_path / "log").chmod(0o644)
+    files.attach("/master/log", str(tmp_path / "log"))
+    files.attach("/folder", str(tmp_path))
+    assert answer_to(cluster, "LIST_FILES", list_files={"path": "/master/log"}) == {}
+    (found,) = answer_to(cluster, "LIST_FILES", list_files={"path": "/folder"})["file_infos"]
+    assert (found["path"], found["size"], found["mode"]) == ("/folder/log", 10, 0o100644)
+    read = answer_to(cluster, "READ_FILE", read_file={"path": "/master/log", "offset": 2, "length": 3})
+    assert read == {"size": 10, "data": "MjM0"}
+    assert answer_to(cluster, "READ_FILE", read_file={"path": "/master/log", "offset": 99}) == {"size": 10, "data": ""}
+    answer = cluster.operate({"type": "LIST_FILES", "list_files": {"path": "/nope"}})
+    assert (answer.status, answer.body) == (404, b"")
+
+
+def test_the_logging_level_is_shown_and_set_for_a_while(cluster: Any) -> None:
+    """Then it is as before."""
+    from messor.runtime.process_actors import LoggingActor
+
+    cluster.world.settle()
+    cluster.host.spawn(LoggingActor())
+    assert answer_to(cluster, "GET_LOGGING_LEVEL") == {"level": 0}
+    body = {"level": 1, "duration": {"nanoseconds": 5_000_000_000}}
+    answer = cluster.operate({"type": "SET_LOGGING_LEVEL", "set_logging_level": body})
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer_to(cluster, "GET_LOGGING_LEVEL") == {"level": 1}
+    cluster.world.advance(6)
+    assert answer_to(cluster, "GET_LOGGING_LEVEL") == {"level": 0}
