@@ -46,6 +46,8 @@ class Joining:
         """
         if info.HasField("id"):
             validate_id(info.id.value)
+        if not info.hostname:
+            raise InvalidRequest("it has no hostname")
         validate_resources(info.resources)
         validate_resources(checkpointed)
         if Version(version) < OLDEST_AGENT:

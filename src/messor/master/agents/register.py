@@ -21,6 +21,7 @@ from messor.protos import internal
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
 from messor.runtime.host import Clock
+from messor.wire.texts import bad_text
 from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,9 @@ class Registration(Component):
             self._under_way.discard(sender)
 
     def _check(self, message: internal.RegisterSlaveMessage) -> None:
+        wrong = bad_text(message)
+        if wrong is not None:
+            raise InvalidRequest(f"{wrong} is not UTF-8")
         self.joining.check(message.slave, message.version, message.checkpointed_resources)
         if message.checkpointed_resources and not message.slave.checkpoint:
             raise InvalidRequest("Checkpointed resources provided when checkpointing is not enabled")

@@ -248,7 +248,9 @@ class Reregistration(Component):
                 self.state.add_executor(executor)
         for task in tasks:
             framework = self.state.frameworks.get(task.framework_id.value)
-            if framework is not None:
+            if framework is not None and task.task_id.value in framework.tasks:
+                self._kill_duplicate(agent, task)
+            elif framework is not None:
                 record = returned_task(task, framework.id, agent.id)
                 self.state.add_task(record, counts=not record.is_terminal)
                 self.state.signals.task_added(record)
@@ -259,6 +261,16 @@ class Reregistration(Component):
         self.metrics.slave_reregistrations.increment()
         self.joining.add(agent)
         return agent
+
+    def _kill_duplicate(self, agent: AgentRecord, task: v0.Task) -> None:
+        """End a task whose id the framework gave to another one while this agent was away; only one may run."""
+        log.warning(
+            "Killing task %s of framework %s on returning agent %s: another task of that id runs elsewhere",
+            task.task_id.value,
+            task.framework_id.value,
+            agent.id,
+        )
+        self.outbox.to_agent(agent, internal.KillTaskMessage(framework_id=task.framework_id, task_id=task.task_id))
 
     # --- both --------------------------------------------------------------------------------------------------------
 

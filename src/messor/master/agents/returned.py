@@ -9,7 +9,9 @@ from messor.master.state.framework import ExecutorRecord
 from messor.master.state.task import TaskRecord
 from messor.model.ids import validate_id
 from messor.model.resources import Resources, validate_resources
+from messor.model.roles import roles_of, validate_roles
 from messor.protos import internal, v0
+from messor.wire.texts import bad_text
 
 CHANGING = ("state", "statuses", "status_update_state", "status_update_uuid")
 """Fields of Task that a TaskRecord keeps beside its encoded base."""
@@ -17,8 +19,15 @@ CHANGING = ("state", "statuses", "status_update_state", "status_update_uuid")
 
 def check_lists(message: internal.ReregisterSlaveMessage) -> None:
     """Refuse lists that do not fit together; raises InvalidRequest."""
+    wrong = bad_text(message)
+    if wrong is not None:
+        raise InvalidRequest(f"{wrong} is not UTF-8")
+    if not message.slave.HasField("id"):
+        raise InvalidRequest("it names no agent id")
     frameworks: set[str] = set()
     for framework in message.frameworks:
+        validate_id(framework.id.value)
+        validate_roles(roles_of(framework))
         if framework.id.value in frameworks:
             raise InvalidRequest(f"Framework has a duplicate FrameworkID: '{framework.id.value}'")
         frameworks.add(framework.id.value)
@@ -31,8 +40,13 @@ def check_lists(message: internal.ReregisterSlaveMessage) -> None:
         if key in executors:
             raise InvalidRequest(f"Framework '{key[0]}' has a duplicate ExecutorID '{key[1]}'")
         executors.add(key)
+    tasks: set[tuple[str, str]] = set()
     for task in message.tasks:
         _check_task(task, message.slave.id.value, frameworks, executors)
+        key = (task.framework_id.value, task.task_id.value)
+        if key in tasks:
+            raise InvalidRequest(f"Framework '{key[0]}' has a duplicate TaskID '{key[1]}'")
+        tasks.add(key)
 
 
 def _check_task(task: v0.Task, agent_id: str, frameworks: set[str], executors: set[tuple[str, str]]) -> None:

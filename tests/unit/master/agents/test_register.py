@@ -131,3 +131,15 @@ def test_nobody_can_unregister_another_agent(rig: Any) -> None:
     one.send(rig.master.upid, internal.UnregisterSlaveMessage(slave_id=other.info.id))
     rig.world.settle()
     assert set(rig.master.state.agents) == {one.id, other.id}
+
+
+def test_text_that_is_no_text_is_refused(rig: Any) -> None:
+    """It would be kept, and break every view that shows it."""
+    rig.start()
+    agent = rig.agent(register=False)
+    message = internal.RegisterSlaveMessage(slave=agent.info, version="1.11.0")
+    body = message.SerializeToString().replace(agent.info.hostname.encode(), b"\xff" * len(agent.info.hostname))
+    agent.send_bytes(agent.master, message.DESCRIPTOR.full_name, body)
+    rig.world.settle()
+    assert agent.names() == []
+    assert rig.master.state.agents == {}

@@ -237,6 +237,11 @@ def test_a_reregistration_that_makes_no_sense_is_ignored(rig: Any) -> None:
     agent.reregister(tasks=[reported(agent, scheduler)])
     agent.reregister(tasks=[lost], frameworks=[scheduler.info])
     agent.reregister(frameworks=[scheduler.info, scheduler.info])
+    agent.reregister(tasks=[reported(agent, scheduler)] * 2, frameworks=[scheduler.info])
+    agent.reregister(frameworks=[builders.framework_info(framework_id="F", roles=["/bad"])])
+    agent.reregister(frameworks=[builders.framework_info()])
+    agent.info.ClearField("id")
+    agent.reregister()
     rig.world.settle()
     assert agent.names() == []
     assert rig.master.state.agents == {}
@@ -290,3 +295,20 @@ def test_a_task_an_agent_reports_as_ended_uses_nothing(rig: Any) -> None:
     rig.world.settle()
     assert rig.master.state.agents[agent.id].used == {}
     assert list(rig.master.state.frameworks[scheduler.info.id.value].tasks) == ["t1"]
+
+
+def test_only_one_task_of_an_id_may_run(rig: Any) -> None:
+    """After a failover a framework may start a task again before its agent is back; the old one ends then."""
+    rig.start()
+    scheduler = rig.scheduler(checkpoint=True)
+    away = rig.agent()
+    rig.restart()
+    scheduler.subscribe(force=True)
+    other = rig.agent()
+    rig.world.advance(2)
+    rig.launch(scheduler, other)
+    away.forget()
+    away.reregister(tasks=[reported(away, scheduler)], frameworks=[scheduler.info])
+    rig.world.settle()
+    assert away.last(internal.KillTaskMessage).task_id.value == "t1"
+    assert rig.master.state.find_task(scheduler.info.id.value, "t1").agent_id == other.id

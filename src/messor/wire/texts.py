@@ -1,0 +1,30 @@
+"""Text fields that are no text.
+
+The wire allows any bytes in a ``string`` field of these messages, and parsing hands them out as bytes then. Whoever
+keeps a message, to show it as JSON later, must refuse such ones at the door.
+"""
+
+from __future__ import annotations
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+TEXT = FieldDescriptor.TYPE_STRING
+MESSAGE = FieldDescriptor.TYPE_MESSAGE
+
+
+def bad_text(message: Message) -> str | None:
+    """Give the path of the first string field that is not UTF-8, None when all are; for rare messages only."""
+    for field, value in message.ListFields():
+        kind = field.type
+        if kind not in (TEXT, MESSAGE):
+            continue
+        for item in value if field.is_repeated else (value,):
+            if kind == TEXT:
+                if isinstance(item, bytes):
+                    return str(field.name)
+            else:
+                inner = bad_text(item)
+                if inner is not None:
+                    return f"{field.name}.{inner}"
+    return None
