@@ -149,8 +149,9 @@ def measure(wanted, runs, port):
     system = System()
     for name, module in ALONE.items():
         if not wanted or name in wanted:
-            rows += alone(name, module)
-            show(rows[-1:])
+            more = alone(name, module)
+            rows += more
+            show(more)
     for name, what, work, variant, limits in WORKS:
         if wanted and name not in wanted:
             continue
