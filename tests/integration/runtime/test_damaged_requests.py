@@ -90,7 +90,7 @@ def damaged(chance: random.Random) -> bytes:
     """Make a stream of requests with up to three damages."""
     data = bytearray(b"".join(chance.choice(SHORT) for _ in range(chance.randint(1, 4))))
     for _ in range(chance.randint(0, 3)):
-        place = chance.randrange(len(data) - 8)
+        place = chance.randrange(max(1, len(data) - 8))
         what = chance.random()
         if what < 0.4:
             data[place] = chance.randrange(256)
