@@ -24,6 +24,7 @@ from messor.agent.joining.master_link import MasterLink
 from messor.agent.joining.pings import Pings
 from messor.agent.joining.register import Registration
 from messor.agent.metrics import AgentMetrics
+from messor.agent.operations.apply import Operations
 from messor.agent.outbox import Outbox
 from messor.agent.recovery.reconnect import Reconnection
 from messor.agent.recovery.recover import Recovery
@@ -31,6 +32,7 @@ from messor.agent.state.invariants import violations
 from messor.agent.state.lifecycles import AgentState
 from messor.agent.state.signals import Signals
 from messor.agent.state.tables import Tables
+from messor.agent.tasks.drain import Drains
 from messor.agent.tasks.kill import Kills
 from messor.agent.tasks.launch import Launches
 from messor.agent.updates.receive import Updates
@@ -142,6 +144,7 @@ class Agent(Actor):
             flags, tables, paths, self.outbox, checkpoints, self.updates, starts, deliveries, self.garbage
         )
         kills = Kills(tables, self.outbox, self.updates, terminations, self.shutdowns)
+        self.operations = Operations(host, tables, paths, self.outbox, checkpoints)
         self.pings = Pings(host, tables, self.outbox)
         self.registration = Registration(
             host, flags, tables, self.outbox, checkpoints, self.updates, self.pings.connected
@@ -178,6 +181,8 @@ class Agent(Actor):
             messages,
             launches,
             kills,
+            Drains(host.clock, tables, checkpoints, kills),
+            self.operations,
             self.pings,
             self.registration,
             self.link_to_master,
@@ -208,6 +213,7 @@ class Agent(Actor):
         self.registration.stop()
         self.pings.stop()
         self.updates.stop()
+        self.operations.stop()
         self.disk_watch.stop()
         self.garbage.stop()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from messor.agent.state.lifecycles import AgentState, ExecutorState
-from messor.model.resources import Resources
 from messor.protos import v0
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ class AgentMetrics:
             metrics.gauge(f"slave/{name}_revocable_{what}", float)
 
     def _total(self, name: str) -> Callable[[], float]:
-        return lambda: Resources.of(self._tables.info.resources).scalar(name) or 0.0
+        return lambda: self._tables.total.scalar(name) or 0.0
 
     def _used(self, name: str) -> Callable[[], float]:
         def read() -> float:

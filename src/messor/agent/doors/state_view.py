@@ -43,7 +43,7 @@ class StateView:
         """Give what ``/state`` shows, in upstream's order of keys."""
         tables = self._tables
         info = tables.info
-        total = Resources.of(info.resources)
+        total = tables.total
         used = self._used()
         build = version_info()
         shown: dict[str, Any] = {"version": build["version"]}

@@ -14,7 +14,7 @@ from messor.agent.state.framework import Framework
 from messor.agent.state.lifecycles import AgentState
 from messor.agent.state.task import Task
 from messor.containers.containerizer import KnownContainer
-from messor.errors import ConfigurationError, MesosError
+from messor.errors import ConfigurationError, InvalidRequest, MesosError
 from messor.model.task_states import is_terminal
 from messor.protos import v0
 from messor.runtime.actor import Component
@@ -131,6 +131,12 @@ class Recovery(Component):
 
     async def _rebuild(self, found: Found) -> None:
         self._tables.checkpointed_resources = found.resources
+        try:
+            _ = self._tables.total
+        except InvalidRequest as error:
+            raise ConfigurationError(
+                with_hint(f"Checkpointed resources do not fit: {error}", self._paths.latest_agent())
+            ) from error
         self._tables.drain_config = found.drain_config
         if found.agent is not None:
             self._tables.info.id.CopyFrom(found.agent.id)

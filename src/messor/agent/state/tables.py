@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from messor.agent.state.executor import Executor
 from messor.agent.state.framework import Framework
 from messor.agent.state.lifecycles import AGENT_CHANGES, AgentState, moved
+from messor.model.conversions import apply_checkpointed
+from messor.model.resources import Resources
 from messor.protos import v0
 from messor.wire.upid import Upid
 
@@ -36,6 +38,14 @@ class Tables:
         self.drain_start_time = 0.0
         self.task_counts: dict[int, int] = {}
         """Terminal states reported so far, for the metrics."""
+
+    @property
+    def total(self) -> Resources:
+        """What the agent has, with what was reserved at run time; raises InvalidRequest if that does not fit."""
+        configured = Resources.of(self.info.resources)
+        return (
+            apply_checkpointed(configured, self.checkpointed_resources) if self.checkpointed_resources else configured
+        )
 
     @property
     def agent_id(self) -> str:

@@ -214,7 +214,7 @@ class Launches(Component):
             for resource in (*task.resources, *task.executor.resources):
                 if not _is_checkpointed(resource):
                     continue
-                known = Resources.of(self._tables.checkpointed_resources).unallocated()
+                known = Resources.of(self._tables.checkpointed_resources)
                 if not known.contains(Resources.of((resource,)).unallocated()):
                     return False
         return True

@@ -96,6 +96,7 @@ class Updates(Component):
             status.executor_id.CopyFrom(update.executor_id)
         if executor is not None:
             _fill_container_status(status, executor)
+        self._mark_drained(status)
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "Handling status update %s (%s) for task %s of framework %s",
@@ -116,6 +117,7 @@ class Updates(Component):
         """Take an update the agent made itself, about a task of that executor if there is one."""
         if executor is not None:
             _fill_container_status(update.status, executor)
+        self._mark_drained(update.status)
         log.info(
             "Reporting %s for task %s of framework %s: %s",
             task_state_name(update.status.state),
@@ -125,6 +127,14 @@ class Updates(Component):
         )
         self._metrics.valid_status_updates.increment()
         self._take(_Held(update, None, None))
+
+    def _mark_drained(self, status: v0.TaskStatus) -> None:
+        """Give draining as the reason of a kill."""
+        if self._tables.drain_config is None or status.state not in (v0.TASK_KILLING, v0.TASK_KILLED):
+            return
+        status.reason = v0.TaskStatus.REASON_SLAVE_DRAINING
+        if status.state == v0.TASK_KILLED and self._tables.drain_config.mark_gone:
+            status.state = v0.TASK_GONE_BY_OPERATOR
 
     # --- keep, apply, tell -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Offer operations that change what the agent offers: reservations and persistent volumes."""
