@@ -481,6 +481,18 @@ def test_two_agents_cannot_share_a_runtime_folder(in_world: InWorld) -> None:
     in_world(story)
 
 
+def test_a_runtime_folder_that_cannot_be_made_is_a_wrong_flag(in_world: InWorld) -> None:
+    """One readable sentence instead of a traceback."""
+
+    async def story(world: World) -> None:
+        (world.folder / "file").write_text("")
+        world.runtime_dir = str(world.folder / "file" / "run")
+        with pytest.raises(ConfigurationError, match="Failed to make the runtime_dir '.*': Not a directory"):
+            await world.new_containerizer().recover([])
+
+    in_world(story)
+
+
 def test_a_long_runtime_folder_works(in_world: InWorld) -> None:
     """Socket addresses end at 107 bytes, folders do not."""
 

@@ -80,11 +80,12 @@ class NativeContainerizer:
         executor: str = DEFAULT_EXECUTOR,
         zygote_linger: float = DEFAULT_LINGER,
     ) -> None:
-        """Prepare; folders must be absolute. executor is ``module:function`` for forked command executors.
+        """Prepare. executor is ``module:function`` for forked command executors.
 
         zygote_linger: seconds the zygote stays without containers and agent.
         """
         self._host = host
+        runtime_dir, work_dir = os.path.abspath(runtime_dir), os.path.abspath(work_dir)
         self._runtime_dir = runtime_dir
         self._work_dir = work_dir
         self._frameworks_home = frameworks_home

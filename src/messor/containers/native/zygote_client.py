@@ -51,7 +51,7 @@ class ZygoteClient(asyncio.Protocol):
         Raises ConfigurationError when it belongs to an agent with another work folder, ConnectionLost when it cannot
         run.
         """
-        os.makedirs(paths.containers_folder(runtime_folder), mode=0o755, exist_ok=True)
+        _make_runtime_folder(runtime_folder)
         path = paths.zygote_socket(runtime_folder)
         connected = _connect(path)
         if connected is None:
@@ -154,6 +154,17 @@ class ZygoteClient(asyncio.Protocol):
             asyncio.get_running_loop().call_later(_EXIT_SECONDS, _reap, self._started, os.WNOHANG)
         if not self._closing:
             self._lost()
+
+
+def _make_runtime_folder(runtime_folder: str) -> None:
+    """Make the folders for sockets and containers; raises ConfigurationError."""
+    try:
+        os.makedirs(paths.containers_folder(runtime_folder), mode=0o755, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            "Failed to create a containerizer: Could not create MesosContainerizer: "
+            f"Failed to make the runtime_dir '{runtime_folder}': {error.strerror}"
+        ) from error
 
 
 def destroy_everything(runtime_folder: str, patience: float = 10.0) -> bool:
