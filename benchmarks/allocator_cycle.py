@@ -33,6 +33,7 @@ from messor.master.state.tables import MasterState
 from messor.model.resource_text import parse_resources
 from messor.protos import internal, v0
 from messor.runtime.metrics import Metrics
+from messor.runtime.node import GC_THRESHOLD
 from messor.wire.upid import Upid
 
 SIZES = (
@@ -136,6 +137,7 @@ def measure(agents: int, frameworks: int, roles: int, *, cycles: int, distinct: 
     cluster = Cluster(agents, frameworks, roles, distinct=distinct)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)  # as a daemon does
     figures = []
     for cycle in range(cycles + 1):
         begun = time.process_time()
