@@ -83,8 +83,8 @@ class Reregistration(Component):
             self._shut_down(sender, agent_id, "Agent has been marked gone")
             return
         try:
-            self.joining.check(message.slave, message.version, message.checkpointed_resources)
             check_lists(message)
+            self.joining.check(message.slave, message.version, message.checkpointed_resources)
             upgrade_all(message)
             add_missing_allocations(message)
             total = apply_checkpointed(Resources.of(message.slave.resources), message.checkpointed_resources)

@@ -13,6 +13,7 @@ from messor.model.resources import Resources, validate_resources
 from messor.protos import internal
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
+from messor.wire.texts import bad_text
 from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ class AgentUpdates(Component):
             self.ignore(message, f"agent {message.slave_id.value} at {sender} is not registered")
             return
         try:
+            wrong = bad_text(message)
+            if wrong is not None:
+                raise InvalidRequest(f"{wrong} is not UTF-8")
             validate_resources(message.oversubscribed_resources)
         except InvalidRequest as error:
             self.ignore(message, f"agent {agent.id} sent invalid resources: {error}")
