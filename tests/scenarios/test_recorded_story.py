@@ -88,6 +88,7 @@ def test_a_restarted_agent_finds_its_executors_before_its_master(story: Story) -
     """The scheduler hears nothing of it. (The real one always waits two seconds; ours goes on when all are back.)"""
     agent = story.cluster.agents[0]
     agent.kill()
+    story.cluster.settle()
     agent.start()
     story.cluster.run_until(story.cluster.is_complete, within=4)
     story.cluster.settle()
