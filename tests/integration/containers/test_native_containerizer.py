@@ -159,6 +159,12 @@ def test_a_program_that_cannot_be_executed_ends_like_one_that_exits_with_1(in_wo
             "REASON_EXECUTOR_TERMINATED",
         ),
         (
+            v0.CommandInfo.FromString(b"\x1a\x02\xff\xfe"),
+            None,
+            "Failed to launch container: The command's 'value' is not valid UTF-8",
+            "REASON_CONTAINER_LAUNCH_FAILED",
+        ),
+        (
             v0.CommandInfo(),
             None,
             "Failed to launch container: The command has no value",
@@ -487,7 +493,7 @@ def test_a_runtime_folder_that_cannot_be_made_is_a_wrong_flag(in_world: InWorld)
     async def story(world: World) -> None:
         (world.folder / "file").write_text("")
         world.runtime_dir = str(world.folder / "file" / "run")
-        with pytest.raises(ConfigurationError, match="Failed to make the runtime_dir '.*': Not a directory"):
+        with pytest.raises(ConfigurationError, match=r"Failed to make the runtime_dir '.*': Not a directory"):
             await world.new_containerizer().recover([])
 
     in_world(story)

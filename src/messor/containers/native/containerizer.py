@@ -24,6 +24,7 @@ from messor.linux import processes
 from messor.protos import containerizer as containerizer_protos
 from messor.protos import v0
 from messor.runtime.host import Host, Promise
+from messor.wire.texts import bad_text
 
 log = logging.getLogger(__name__)
 
@@ -279,6 +280,9 @@ class NativeContainerizer:
             _check_container_info(spec.container)
         if not spec.command.HasField("value") and spec.command_task is None:
             raise ContainerError("Failed to launch container: The command has no value")
+        bad = bad_text(spec.command)
+        if bad is not None:
+            raise ContainerError(f"Failed to launch container: The command's '{bad}' is not valid UTF-8")
         container.links = volume_links(spec.resources, spec.sandbox, self._work_dir)
         bring_up_to_date(self._host.disk, container.links, [])
         return look_up_user(spec.user)
