@@ -56,7 +56,11 @@ class Directory:
         """Stop an actor and forget it."""
         if self.actors.get(actor.name) is actor:
             del self.actors[actor.name]
-            actor.stopping()
+            try:
+                actor.stopping()
+            except Exception:
+                log.exception("%s failed to stop", actor.name)
+                self.host.metrics.handler_failures.increment()
             for notice in self.terminated:
                 notice(actor)
 

@@ -191,12 +191,18 @@ class Peers:
         new = Peer(self, self._loop, old.address)
         new.links, old.links = old.links, {}
         new.out, old.out = old.out, []
+        new.early, old.early = old.early, []
         if old in self._dirty:
             self._dirty[self._dirty.index(old)] = new
         self._peers[old.address] = new
         old.close()
         self._connect(new)
         return new
+
+    def retire(self, peer: Peer) -> None:
+        """Forget a connection that is about to be closed here: what is sent or linked from now on needs another one."""
+        if self._peers.get(peer.address) is peer:
+            del self._peers[peer.address]
 
     def lost(self, peer: Peer) -> None:
         """Forget a broken connection and tell those who linked it."""
@@ -219,15 +225,17 @@ class Peer(asyncio.Protocol):
     """One outgoing connection."""
 
     def __init__(self, peers: Peers, loop: asyncio.AbstractEventLoop, address: Address) -> None:
-        """Start unconnected; ``out`` collects messages of this turn."""
+        """Start unconnected."""
         self.address = address
         self.links: dict[Upid, set[str]] = {}
         """Linked UPIDs of this address, and the ids of the local actors that want to know."""
         self.out: list[bytes] = []
+        """Messages of this turn."""
+        self.early: list[bytes] = []
+        """Messages that wait for the connection."""
         self._peers = peers
         self._loop = loop
         self._transport: asyncio.Transport | None = None
-        self._early: list[bytes] = []
         self._paused = False
         self._closed = False
         self._end: asyncio.Future[None] | None = None
@@ -240,9 +248,9 @@ class Peer(asyncio.Protocol):
         if self._closed:
             self._transport.abort()
             return
-        if self._early:
-            self._transport.writelines(self._early)
-            self._early = []
+        if self.early:
+            self._transport.writelines(self.early)
+            self.early = []
         self.rest_later()
 
     def data_received(self, data: bytes) -> None:
@@ -276,7 +284,7 @@ class Peer(asyncio.Protocol):
         self._last_use = self._loop.time()
         transport = self._transport
         if transport is None:
-            self._early += out
+            self.early += out
             return
         transport.write(out[0] if len(out) == 1 else b"".join(out))
         if self._paused and transport.get_write_buffer_size() > BUFFER_LIMIT:
@@ -295,7 +303,8 @@ class Peer(asyncio.Protocol):
         if self._loop.time() - self._last_use < IDLE_SECONDS or self._transport.get_write_buffer_size():
             self.rest_later()
         else:
-            self._transport.close()
+            self._peers.retire(self)
+            self.close()
 
     def close(self) -> asyncio.Future[None] | None:
         """Close after what was written; nobody is told. Gives the future of the end, None when there is nothing."""

@@ -8,6 +8,7 @@ import pytest
 
 from integration.runtime.talking import FROM, World, run
 from messor.protos import internal
+from messor.runtime import peers
 from messor.wire.libprocess import encode_message
 from messor.wire.upid import Upid
 
@@ -251,5 +252,47 @@ def test_a_body_that_cannot_be_parsed_is_accepted_and_dropped() -> None:
             )
         assert [reply[0] for reply in await raw.replies(2)] == [202, 202]
         assert talker.heard == []
+
+    run(test)
+
+
+def test_idle_connections_are_closed_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing an idle connection loses no message and is no exit for who links the peer just then."""
+    monkeypatch.setattr(peers, "IDLE_SECONDS", 0.01)
+
+    async def test(world: World) -> None:
+        one, far = await world.talker("one"), await world.talker("far")
+        door = world.nodes[1]._door
+        assert door is not None
+        for number in range(3):
+            one.send(far.upid, text(number))
+            await far.until(lambda number=number: len(far.heard) == number + 1)  # type: ignore[misc]
+            for _ in range(100):
+                await asyncio.sleep(0.005)
+                if not door.connections:
+                    break
+            assert not door.connections
+        one.link(far.upid)
+        one.send(far.upid, text(3))
+        await asyncio.sleep(0.05)
+        assert far.heard == ["0", "1", "2", "3"]
+        assert len(door.connections) == 1
+        assert one.gone == []
+
+    run(test)
+
+
+def test_reconnecting_while_still_connecting_loses_nothing() -> None:
+    """Messages that waited for the first connection leave over the second."""
+
+    async def test(world: World) -> None:
+        one, far = await world.talker("one"), await world.talker("far")
+        one.send(far.upid, text(1))
+        await asyncio.sleep(0)
+        one.link(far.upid, reconnect=True)
+        one.send(far.upid, text(2))
+        await far.until(lambda: len(far.heard) == 2)
+        assert far.heard == ["1", "2"]
+        assert one.gone == []
 
     run(test)
