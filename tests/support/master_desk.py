@@ -373,6 +373,10 @@ class Desk:
         self.messages.call(sender, call)
         return self.state.frameworks_by_pid[sender]
 
+    def legacy(self, sender: Upid, message: Message) -> None:
+        """Deliver a message from before there were calls."""
+        self.messages.legacy(sender, message, message.SerializeToString())
+
     def received(self, pid: Upid, kind: type[M]) -> list[M]:
         """Give the messages of a type sent to a pid."""
         name = kind.DESCRIPTOR.full_name

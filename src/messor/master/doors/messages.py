@@ -25,6 +25,7 @@ from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMe
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
 from messor.wire.legacy_scheduler import to_call
+from messor.wire.texts import bad_text
 from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
@@ -61,9 +62,17 @@ class SchedulerMessages(Component):
         self._authenticating = metrics.counter("messages_authenticate")
         self._invalid_acknowledgements = metrics.counter("invalid_status_update_acknowledgements")
 
-    @on(v0_scheduler.Call)
+    @on(v0_scheduler.Call, with_bytes=True)
+    def received(self, sender: Upid, call: v0_scheduler.Call, body: bytes) -> None:
+        """Take a call as it came."""
+        wrong = None if body.isascii() else bad_text(call)
+        if wrong is None:
+            self.call(sender, call)
+        else:
+            self.ignore("mesos.scheduler.Call", f"it came from {sender} with bytes that are no text in {wrong}")
+
     def call(self, sender: Upid, call: v0_scheduler.Call) -> None:
-        """Take a call."""
+        """Check a call and hand it on."""
         try:
             validate_call(call)
         except InvalidRequest as error:
@@ -87,18 +96,22 @@ class SchedulerMessages(Component):
         else:
             self.calls.dispatch(framework, call)
 
-    @on(internal.RegisterFrameworkMessage)
-    @on(internal.ReregisterFrameworkMessage)
-    @on(internal.UnregisterFrameworkMessage)
-    @on(internal.ResourceRequestMessage)
-    @on(internal.LaunchTasksMessage)
-    @on(internal.ReviveOffersMessage)
-    @on(internal.KillTaskMessage)
-    @on(internal.StatusUpdateAcknowledgementMessage)
-    @on(internal.FrameworkToExecutorMessage)
-    @on(internal.ReconcileTasksMessage)
-    def legacy(self, sender: Upid, message: Message) -> None:
+    @on(internal.RegisterFrameworkMessage, with_bytes=True)
+    @on(internal.ReregisterFrameworkMessage, with_bytes=True)
+    @on(internal.UnregisterFrameworkMessage, with_bytes=True)
+    @on(internal.ResourceRequestMessage, with_bytes=True)
+    @on(internal.LaunchTasksMessage, with_bytes=True)
+    @on(internal.ReviveOffersMessage, with_bytes=True)
+    @on(internal.KillTaskMessage, with_bytes=True)
+    @on(internal.StatusUpdateAcknowledgementMessage, with_bytes=True)
+    @on(internal.FrameworkToExecutorMessage, with_bytes=True)
+    @on(internal.ReconcileTasksMessage, with_bytes=True)
+    def legacy(self, sender: Upid, message: Message, body: bytes) -> None:
         """Take a message from before there were calls."""
+        wrong = None if body.isascii() else bad_text(message)
+        if wrong is not None:
+            self.ignore(message, f"it came from {sender} with bytes that are no text in {wrong}")
+            return
         try:
             call = to_call(message)
         except InvalidRequest as error:

@@ -33,6 +33,7 @@ from messor.runtime.host import Host
 from messor.runtime.http import Pipe, Request, Response, text_response
 from messor.wire.json_codec import from_json
 from messor.wire.media_types import JSON, request_type, response_type
+from messor.wire.texts import bad_text
 from messor.wire.versions import devolve
 
 log = logging.getLogger(__name__)
@@ -205,6 +206,6 @@ def read_call(request: Request) -> v0_scheduler.Call:
             call = devolve(v1_scheduler.Call.FromString(body))
     except DecodeError:
         raise InvalidRequest("Failed to parse body into Call protobuf") from None
-    if not call.IsInitialized():
+    if not call.IsInitialized() or not (body.isascii() or bad_text(call) is None):
         raise InvalidRequest("Failed to parse body into Call protobuf")
     return call

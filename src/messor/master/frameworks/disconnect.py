@@ -81,10 +81,10 @@ class Disconnection(Component):
         if framework.stream is not None:
             framework.stream.pipe.close()
             framework.stream = None
+        if framework.failover_timer is not None:
+            return  # a second exit does not give it more time
         timeout = max(0.0, framework.info.failover_timeout)
         log.info("Giving framework %s %s seconds to failover", framework.id, timeout)
-        if framework.failover_timer is not None:
-            framework.failover_timer.cancel()
         framework.failover_timer = self.clock.after(timeout, self._timed_out, framework.id)
 
     def _timed_out(self, framework_id: str) -> None:

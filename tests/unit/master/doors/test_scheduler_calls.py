@@ -221,6 +221,21 @@ def test_protobuf_calls_are_read_as_they_are() -> None:
     assert response.body == b"Failed to parse body into Call protobuf"
 
 
+def test_a_string_that_is_no_text_is_refused() -> None:
+    """Bytes that are not UTF-8 cannot be ids; over HTTP the body counts as unreadable, messages are dropped."""
+    desk = Desk()
+    framework = desk.subscribe_pid()
+    call = v0_scheduler.Call(type=v0_scheduler.Call.KILL)
+    call.framework_id.value = framework.id
+    call.kill.task_id.value = "XX"
+    body = call.SerializeToString().replace(b"XX", b"\xff\xfe")
+    response = desk.post(body, content_type="application/x-protobuf")
+    assert (response.status, response.body) == (400, b"Failed to parse body into Call protobuf")
+    sent = len(desk.host.network.messages)
+    desk.messages.received(SCHEDULER, v0_scheduler.Call.FromString(body), body)
+    assert len(desk.host.network.messages) == sent
+
+
 def test_unknown_calls_are_not_implemented() -> None:
     """A call of type UNKNOWN, which ends the original, is answered 501."""
     desk = Desk()

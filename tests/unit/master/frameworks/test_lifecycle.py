@@ -344,9 +344,7 @@ def test_teardown_ends_everything() -> None:
     operation.launch.task_infos.append(make_task("t", agent_id=agent.id))
     desk.messages.call(SCHEDULER, call)
     desk.offer(framework, agent, "cpus:1")
-    desk.messages.legacy(
-        SCHEDULER, internal.UnregisterFrameworkMessage(framework_id=v0.FrameworkID(value=framework.id))
-    )
+    desk.legacy(SCHEDULER, internal.UnregisterFrameworkMessage(framework_id=v0.FrameworkID(value=framework.id)))
     assert framework.state is FrameworkState.COMPLETED
     (task,) = framework.completed_tasks
     status = task.message().statuses[-1]
@@ -376,12 +374,12 @@ def test_old_registrations_become_subscriptions() -> None:
     """RegisterFramework must have no id, ReregisterFramework must have one."""
     desk = Desk()
     info = v0.FrameworkInfo(user="root", name="old")
-    desk.messages.legacy(SCHEDULER, internal.RegisterFrameworkMessage(framework=info))
+    desk.legacy(SCHEDULER, internal.RegisterFrameworkMessage(framework=info))
     (registered,) = desk.received(SCHEDULER, internal.FrameworkRegisteredMessage)
     info.id.value = registered.framework_id.value
-    desk.messages.legacy(OTHER, internal.RegisterFrameworkMessage(framework=info))
+    desk.legacy(OTHER, internal.RegisterFrameworkMessage(framework=info))
     assert desk.received(OTHER, internal.FrameworkErrorMessage)[0].message == "Registering with 'id' already set"
-    desk.messages.legacy(OTHER, internal.ReregisterFrameworkMessage(framework=info, failover=True))
+    desk.legacy(OTHER, internal.ReregisterFrameworkMessage(framework=info, failover=True))
     assert desk.state.frameworks[info.id.value].pid == OTHER
 
 
