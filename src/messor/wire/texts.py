@@ -19,6 +19,10 @@ def bad_text(message: Message) -> str | None:
         kind = field.type
         if kind not in (TEXT, MESSAGE):
             continue
+        if kind == MESSAGE and field.message_type.GetOptions().map_entry:
+            if not all(_is_entry(key, item) for key, item in value.items()):
+                return str(field.name)
+            continue
         for item in value if field.is_repeated else (value,):
             if kind == TEXT:
                 if isinstance(item, bytes):
@@ -28,3 +32,10 @@ def bad_text(message: Message) -> str | None:
                 if inner is not None:
                     return f"{field.name}.{inner}"
     return None
+
+
+def _is_entry(key: object, value: object) -> bool:
+    """Whether an entry of a map is text where it should be; no map of ours has bytes as values."""
+    if isinstance(key, bytes) or isinstance(value, bytes):
+        return False
+    return not isinstance(value, Message) or bad_text(value) is None

@@ -22,3 +22,12 @@ def test_bytes_in_a_nested_repeated_field_are_found() -> None:
     message.slave.attributes.add(name="ok", type=v0.Value.TEXT).text.value = "broken"
     body = message.SerializePartialToString().replace(b"broken", b"br\xffken")
     assert bad_text(internal.RegisterSlaveMessage.FromString(body)) == "slave.attributes.text.value"
+
+
+def test_maps_are_looked_into() -> None:
+    """Keys and values of maps hold text too."""
+    task = v0.TaskInfo(name="näme")
+    task.limits["cpus"].value = 1.0
+    assert bad_text(task) is None
+    body = task.SerializePartialToString().replace(b"cpus", b"\xff\xfe\xff\xfe")
+    assert bad_text(v0.TaskInfo.FromString(body)) == "limits"
