@@ -170,7 +170,7 @@ def error_response(error: MesosError) -> Response:
     if leader is not None:
         return Response(307, headers={"Location": leader})
     if isinstance(error, NotFound) and not str(error):
-        return Response(404)
+        return Response(404, content_type=TEXT)
     return text_response(error.status, str(error) or None)
 
 

@@ -207,7 +207,7 @@ def test_files_are_listed_and_read_as_recorded(cluster: Any, tmp_path: Any) -> N
     assert read == {"size": 10, "data": "MjM0"}
     assert answer_to(cluster, "READ_FILE", read_file={"path": "/master/log", "offset": 99}) == {"size": 10, "data": ""}
     answer = cluster.operate({"type": "LIST_FILES", "list_files": {"path": "/nope"}})
-    assert (answer.status, answer.body) == (404, b"")
+    assert (answer.status, answer.body, answer.headers) == (404, b"", {"Content-Type": "text/plain; charset=utf-8"})
 
 
 def test_the_logging_level_is_shown_and_set_for_a_while(cluster: Any) -> None:
