@@ -6,6 +6,8 @@ keeps a message, to show it as JSON later, must refuse such ones at the door.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -19,8 +21,8 @@ def bad_text(message: Message) -> str | None:
         kind = field.type
         if kind not in (TEXT, MESSAGE):
             continue
-        if kind == MESSAGE and field.message_type.GetOptions().map_entry:
-            if not all(_is_entry(key, item) for key, item in value.items()):
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            if not _is_map_of_text(value):
                 return str(field.name)
             continue
         for item in value if field.is_repeated else (value,):
@@ -34,8 +36,13 @@ def bad_text(message: Message) -> str | None:
     return None
 
 
-def _is_entry(key: object, value: object) -> bool:
-    """Whether an entry of a map is text where it should be; no map of ours has bytes as values."""
-    if isinstance(key, bytes) or isinstance(value, bytes):
+def _is_map_of_text(entries: Mapping[object, object]) -> bool:
+    """Whether keys and values of a map are text where they should be; keys that are not cannot even be read."""
+    try:
+        items = list(entries.items())
+    except UnicodeDecodeError:
         return False
-    return not isinstance(value, Message) or bad_text(value) is None
+    return all(
+        not isinstance(value, bytes) and (not isinstance(value, Message) or bad_text(value) is None)
+        for _, value in items
+    )
