@@ -252,6 +252,7 @@ class Master(Actor):
             joining=self.joining,
             reconciling=Reconciling(state=state, outbox=outbox, clock=clock, executors=self.executors),
             recovery=self.framework_recovery,
+            rescinder=self.rescinder,
         )
         self.agent_updates = AgentUpdates(
             state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder

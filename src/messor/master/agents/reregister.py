@@ -21,6 +21,7 @@ from messor.master.agents.returned import (
 )
 from messor.master.frameworks.recover import FrameworkRecovery
 from messor.master.metrics import MasterMetrics
+from messor.master.offers.rescind import Rescinder
 from messor.master.outbox import Outbox
 from messor.master.registry import edits
 from messor.master.registry.registrar import Registrar
@@ -57,6 +58,7 @@ class Reregistration(Component):
         joining: Joining,
         reconciling: Reconciling,
         recovery: FrameworkRecovery,
+        rescinder: Rescinder,
     ) -> None:
         """See the modules of the collaborators."""
         self.state = state
@@ -68,6 +70,7 @@ class Reregistration(Component):
         self.joining = joining
         self.reconciling = reconciling
         self.recovery = recovery
+        self.rescinder = rescinder
         self.messages = metrics.counter("messages_reregister_slave")
 
     @on(internal.ReregisterSlaveMessage)
@@ -137,9 +140,12 @@ class Reregistration(Component):
                 return
         self.state.move_agent(agent, sender)
         self.outbox.link(sender)
+        before = agent.total
         self._refresh(agent, message, total)
         agent.reregistered_at = self.clock.now()
         self.allocator.update_agent(agent.id, agent.info, agent.total, agent.capabilities)
+        if agent.total != before:
+            self.rescinder.rescind_agent(agent)  # they may contain what is no longer there
         self.reconciling.reconcile(agent, message, self.joining.connection())
         if not agent.is_connected:
             agent.is_connected = True
