@@ -27,6 +27,9 @@ from messor.runtime.flag_types import BOOL, Kind, kind_of, read_file
 MARK = "messor_flag"
 LOADED = "_messor_loaded"
 
+HELP_COLUMN = 40
+"""Where the sentences of --help begin."""
+
 REQUIRED: Any = dataclasses.MISSING
 """The default of a flag that must be given."""
 
@@ -158,16 +161,18 @@ def texts(flags: Dataclass) -> dict[str, str]:
 
 def usage(kind: type[Dataclass], program: str) -> str:
     """Write the help text: all flags in two columns."""
-    rows = [(_spelling(one), one) for one in flags_of(kind).values()]
-    width = max(len(spelling) for spelling, _ in rows) + 5
     lines = [f"Usage: {program} [options]", ""]
-    for spelling, one in rows:
-        text = one.mark.help
+    indent = " " * HELP_COLUMN
+    for one in flags_of(kind).values():
+        spelling, text = _spelling(one), one.mark.help
         if not one.is_required and one.default is not None:
             text += ("\n" if text.endswith("\n") else " ") + f"(default: {one.kind.write(one.default)})"
         first, *more = text.splitlines()
-        lines.append(f"{spelling:<{width}}{first}")
-        lines += [" " * width + line for line in more]
+        if len(spelling) + 2 <= HELP_COLUMN:
+            lines.append(f"{spelling:<{HELP_COLUMN}}{first}")
+        else:
+            lines += [spelling, indent + first]
+        lines += [indent + line for line in more]
     return "\n".join(lines)
 
 
