@@ -226,7 +226,6 @@ class Zygote:
             "version": VERSION,
             "owner": self._owner,
             "pid": os.getpid(),
-            "peers": len(self._connections) - 1,
             "containers": containers,
         }
 

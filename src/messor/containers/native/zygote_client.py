@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from messor.containers.native import paths
-from messor.containers.native.zygote_wire import Decoder, Message, encode
+from messor.containers.native.zygote_wire import VERSION, Decoder, Message, encode
 from messor.errors import ConfigurationError, ConnectionLost
 
 _KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "HOME")
@@ -65,11 +65,18 @@ class ZygoteClient(asyncio.Protocol):
         await loop.create_unix_connection(lambda: self, sock=connected)
         if self._unborn is None:
             self.hello = await self._greeted
-            self._check_owner(owner)
+            self._check_greeting(owner)
         return self.hello
 
-    def _check_owner(self, owner: str) -> None:
-        """Leave a zygote that serves somebody else alone."""
+    def _check_greeting(self, owner: str) -> None:
+        """Leave a zygote that serves somebody else, or speaks otherwise, alone."""
+        version = self.hello.get("version")
+        if version != VERSION:
+            self.close()
+            raise ConfigurationError(
+                f"The containers of this runtime_dir are held by a process of protocol version {version}, "
+                f"this agent speaks {VERSION}; let them end first"
+            )
         other = self.hello.get("owner", "")
         if other != owner:
             self.close()

@@ -11,7 +11,7 @@ from typing import Any
 Message = dict[str, Any]
 
 VERSION = 1
-"""Raised when an older zygote cannot serve a newer agent; then the agent leaves it to die out and starts another."""
+"""Raised when an older zygote cannot serve a newer agent, which then refuses to start while that one has containers."""
 
 _LENGTH = 4
 
