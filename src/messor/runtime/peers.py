@@ -236,6 +236,7 @@ class Peer(asyncio.Protocol):
         self._peers = peers
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._early_size = 0
         self._paused = False
         self._closed = False
         self._end: asyncio.Future[None] | None = None
@@ -285,11 +286,23 @@ class Peer(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             self.early += out
+            self._early_size += sum(map(len, out))
+            if self._early_size > BUFFER_LIMIT:
+                self._give_up()
             return
         transport.write(out[0] if len(out) == 1 else b"".join(out))
         if self._paused and transport.get_write_buffer_size() > BUFFER_LIMIT:
-            log.warning("Giving up the connection to %s:%d: it does not read what it is sent", *self.address)
-            transport.abort()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Break a connection that takes nothing; those who linked it are told."""
+        log.warning("Giving up the connection to %s:%d: it does not take what it is sent", *self.address)
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._closed = True
+            self.early.clear()
+            self._peers.lost(self)
 
     def rest_later(self) -> None:
         """Close the connection after a while of silence unless somebody links it."""

@@ -296,3 +296,33 @@ def test_reconnecting_while_still_connecting_loses_nothing() -> None:
         assert one.gone == []
 
     run(test)
+
+
+def test_a_peer_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for it is bounded, connected or not; a link to it breaks."""
+    monkeypatch.setattr(peers, "BUFFER_LIMIT", 1 << 20)
+
+    async def test(world: World) -> None:
+        one = await world.talker("one")
+        writers: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0, limit=1024)
+        deaf = Upid("deaf", *server.sockets[0].getsockname()[:2])
+        big = internal.FrameworkErrorMessage(message="x" * 900_000)
+        one.link(deaf)
+        one.send(deaf, big)
+        one.send(deaf, big)
+        await one.until(lambda: one.gone == [deaf])
+        one.link(deaf)
+        await asyncio.sleep(0.02)
+        for _ in range(100):
+            one.send(deaf, big)
+            await asyncio.sleep(0)
+            if len(one.gone) == 2:
+                break
+        await one.until(lambda: one.gone == [deaf, deaf])
+        for writer in writers:
+            writer.transport.abort()
+        server.close()
+        await asyncio.sleep(0.01)
+
+    run(test)
