@@ -53,6 +53,7 @@ class Reconciling:
         self.outbox.to_agent(agent, answer)
         self._forget_executors(agent, message)
         self._kill_again(agent, message)
+        self._end_forgotten(agent, message)
         self._shut_down_completed(agent, listed)
 
     def _question(self, agent: AgentRecord, task: TaskRecord) -> v0.TaskStatus:
@@ -82,6 +83,30 @@ class Reconciling:
             killed = agent.killed_tasks.get(task.framework_id.value, ())
             if task.task_id.value in killed and not is_terminal(task.state):
                 log.warning("Killing task %s again on %s", task.task_id.value, agent.id)
+                self.outbox.to_agent(
+                    agent, internal.KillTaskMessage(framework_id=task.framework_id, task_id=task.task_id)
+                )
+
+    def _end_forgotten(self, agent: AgentRecord, message: internal.ReregisterSlaveMessage) -> None:
+        """End what we gave up when the connection broke although the agent lived on.
+
+        Frameworks without checkpoints were told TASK_LOST then (H5), and its resources are being offered: a task that
+        is over for its scheduler must not run on.
+        """
+        for info in message.executor_infos:
+            framework_id, executor_id = info.framework_id.value, info.executor_id.value
+            if framework_id in self.state.frameworks and agent.executor(framework_id, executor_id) is None:
+                log.warning("Shutting down executor '%s' of %s, given up on %s", executor_id, framework_id, agent.id)
+                self.outbox.to_agent(
+                    agent,
+                    internal.ShutdownExecutorMessage(executor_id=info.executor_id, framework_id=info.framework_id),
+                )
+        for task in message.tasks:
+            framework_id, task_id = task.framework_id.value, task.task_id.value
+            if is_terminal(task.state) or framework_id not in self.state.frameworks:
+                continue
+            if agent.task(framework_id, task_id) is None:
+                log.warning("Killing task %s of framework %s, given up on %s", task_id, framework_id, agent.id)
                 self.outbox.to_agent(
                     agent, internal.KillTaskMessage(framework_id=task.framework_id, task_id=task.task_id)
                 )
