@@ -16,19 +16,43 @@ from messor.simulation.faults import Life
 from messor.simulation.ledger import ends
 from support.clusters import AWARE, ErrorLog
 
-SEEDS = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else range(200)
+ONE = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else []
+SEEDS = ONE or range(150)
+ROUGH_SEEDS = ONE or range(1000, 1100)
 STEPS = 40
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_cluster_survives(make_cluster: Callable[..., Cluster], logged_errors: ErrorLog, seed: int) -> None:
-    """Two agents, two checkpointing frameworks on both APIs, forty random things."""
+def test_checkpointing_frameworks_lose_nothing(
+    make_cluster: Callable[..., Cluster], logged_errors: ErrorLog, seed: int
+) -> None:
+    """Two agents, two frameworks on both APIs, forty random things; every update made is heard in the end."""
     cluster = make_cluster(seed, agents=2)
     for http in (False, True):
         cluster.framework(
             http=http, checkpoint=True, failover_timeout=100000, capabilities=AWARE, declines=True
         ).refuse_seconds = 3
-    life = Life(cluster, seed)
+    survive(cluster, Life(cluster, seed))
+    assert cluster.ledger.unheard() == []
+    logged_errors.lines.clear()  # what a fault broke is an error to whoever logs it
+
+
+@pytest.mark.parametrize("seed", ROUGH_SEEDS)
+def test_a_cluster_survives_a_rough_life(
+    make_cluster: Callable[..., Cluster], logged_errors: ErrorLog, seed: int
+) -> None:
+    """Machines lose power, schedulers are replaced, half of the frameworks do not checkpoint; the books balance."""
+    cluster = make_cluster(seed, agents=2)
+    for http in (False, True):
+        cluster.framework(
+            http=http, checkpoint=seed % 2 == http, failover_timeout=100000, capabilities=AWARE, declines=True
+        ).refuse_seconds = 3
+    survive(cluster, Life(cluster, seed, rough=True))
+    logged_errors.lines.clear()
+
+
+def survive(cluster: Cluster, life: Life) -> None:
+    """Live, calm down, and compare everybody's view; a failure lists what was done."""
     try:
         life.live(STEPS)
         life.calm()
@@ -36,12 +60,10 @@ def test_a_cluster_survives(make_cluster: Callable[..., Cluster], logged_errors:
     except AssertionError as error:
         error.add_note("\n".join(life.log))
         raise
-    logged_errors.lines.clear()  # containers that a dead agent left are errors to whoever logs them
 
 
 def check_together(cluster: Cluster) -> None:
-    """Scheduler, master and agent tell one story; every update that an executor made was heard."""
-    assert cluster.ledger.unheard() == []
+    """Scheduler, master and agent tell one story."""
     for framework in cluster.frameworks:
         record = cluster.master.state.frameworks[framework.framework_id]
         framework.statuses.clear()

@@ -85,7 +85,7 @@ def test_a_master_without_memory_takes_the_agent_as_it_is(story: Story) -> None:
 
 
 def test_a_restarted_agent_finds_its_executors_before_its_master(story: Story) -> None:
-    """The scheduler hears nothing of it. (The real one always waits two seconds; ours goes on when all are back.)"""
+    """The scheduler hears nothing of it; unlike the real one, ours does not wait two seconds when all are back."""
     agent = story.cluster.agents[0]
     agent.kill()
     story.cluster.settle()

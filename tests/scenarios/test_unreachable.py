@@ -220,3 +220,17 @@ def test_unreachable_resources_are_not_offered(make_cluster: Callable[..., Clust
     cluster.settle()
     assert [offer.hostname for offer in framework.offers.values()] == ["agent-1"]
     assert len(framework.rescinded) == 1
+
+
+def test_a_task_given_up_with_its_connection_does_not_run_on(make_cluster: Callable[..., Cluster]) -> None:
+    """Its framework keeps no checkpoints, so it was told TASK_LOST (H5); the agent lived and must end it."""
+    cluster = make_cluster()
+    framework = cluster.framework()
+    tasks = [running(cluster, framework, cpus=1, executor=name) for name in ("", "v0-executor")]
+    cluster.network.reset("master", "agent-1")
+    cluster.settle()
+    assert [framework.states(task)[-1] for task in tasks] == ["LOST", "LOST"]
+    cluster.run_until(cluster.is_complete, within=60)
+    cluster.advance(120)
+    assert all(program.termination for program in cluster.agents[0].runtime.programs.values())
+    assert running(cluster, framework, cpus=4)

@@ -189,6 +189,7 @@ class Cluster(World):
         self.master = MasterNode(self, master_flags or {})
         self.agents = [AgentNode(self, number, agent_flags or {}) for number in range(1, agents + 1)]
         self.frameworks: list[SimulatedScheduler] = []
+        self._schedulers = 0
         self.invariants.append(Invariants(self).hold)
         if start:
             self.start_all()
@@ -223,9 +224,11 @@ class Cluster(World):
         capabilities: lower-case names, e.g. ``partition_aware``. framework_id: set for a scheduler that takes over.
         subscribe: whether to wait for the answer.
         """
-        number = len(self.frameworks) + 1
         info = v0.FrameworkInfo(
-            name=name or f"framework-{number}", user="root", checkpoint=checkpoint, failover_timeout=failover_timeout
+            name=name or f"framework-{self._schedulers + 1}",
+            user="root",
+            checkpoint=checkpoint,
+            failover_timeout=failover_timeout,
         )
         listed = list(roles)
         for capability in [*capabilities, *(["multi_role"] if len(listed) > 1 else [])]:
@@ -236,13 +239,24 @@ class Cluster(World):
             info.roles.extend(listed)
         if framework_id:
             info.id.value = framework_id
-        kind = HttpScheduler if http else PidScheduler
-        scheduler = kind(f"scheduler-{number}", info, self.master.upid, self.ledger)
+        scheduler = self._scheduler(HttpScheduler if http else PidScheduler, info)
         scheduler.acknowledges = acknowledges
         scheduler.declines = declines
         self.frameworks.append(scheduler)
-        host = self.start(f"framework-{number}", f"10.0.2.{number}")
-        host.spawn(scheduler)
         if subscribe:
             self.run_until(lambda: scheduler.is_connected or scheduler.errors, what=f"{scheduler.name} subscribes")
+        return scheduler
+
+    def successor(self, old: SimulatedScheduler) -> SimulatedScheduler:
+        """Start another scheduler for a framework, which takes over; the old one is not stopped here."""
+        scheduler = self._scheduler(type(old), old.info)
+        for habit in ("acknowledges", "declines", "refuse_seconds", "_launched"):
+            setattr(scheduler, habit, getattr(old, habit))
+        return scheduler
+
+    def _scheduler(self, kind: type[SimulatedScheduler], info: v0.FrameworkInfo) -> SimulatedScheduler:
+        """Start a scheduler in a process and on a machine of its own."""
+        self._schedulers += 1
+        scheduler = kind(f"scheduler-{self._schedulers}", info, self.master.upid, self.ledger)
+        self.start(f"framework-{self._schedulers}", f"10.0.2.{self._schedulers}").spawn(scheduler)
         return scheduler

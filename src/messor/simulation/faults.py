@@ -40,8 +40,8 @@ PAUSES = (0.0, 0.01, 0.5, 2.0, 10.0, 40.0, 90.0)
 class Life:
     """One random life of a cluster."""
 
-    def __init__(self, cluster: Cluster, seed: int) -> None:
-        """Draw everything from a seed."""
+    def __init__(self, cluster: Cluster, seed: int, *, rough: bool = False) -> None:
+        """Draw everything from a seed; rough: machines lose power and schedulers die too, so updates may be lost."""
         self.cluster = cluster
         self.random = Random(f"life/{seed}")  # noqa: S311  (repeatable on purpose)
         self.launched: list[tuple[SimulatedScheduler, str]] = []
@@ -62,6 +62,8 @@ class Life:
             (3, self.lose_messages),
             (1, self.kill_executor),
         ]
+        if rough:
+            self._actions += [(2, self.power_off), (2, self.fail_over)]
 
     def live(self, steps: int) -> None:
         """Do that many random things, with random pauses."""
@@ -181,6 +183,25 @@ class Life:
         alive = [host for name, host in self.cluster.hosts.items() if name.startswith("executor-") and host.is_alive]
         if alive:
             self.random.choice(alive).exit(1, "killed by a fault")
+
+    def power_off(self) -> None:
+        """Lose a machine: its agent, containers and unsynced files."""
+        agent = self._agent()
+        if agent.is_running:
+            agent.power_off()
+
+    def fail_over(self) -> None:
+        """Kill a scheduler and let another one take over its framework."""
+        old = self.random.choice(self.cluster.frameworks)
+        if not old.framework_id:
+            return
+        old.host.kill(silent=self.random.random() < 0.3)  # type: ignore[attr-defined]  # it is a SimulatedHost
+        # What the dead one sent last must not arrive behind its successor: the newest subscription wins.
+        self.cluster.loop.advance(0.1)
+        position = self.cluster.frameworks.index(old)
+        new = self.cluster.successor(old)
+        self.cluster.frameworks[position] = new
+        self.launched = [(new if framework is old else framework, task) for framework, task in self.launched]
 
     def _agent(self) -> AgentNode:
         return self.random.choice(self.cluster.agents)

@@ -34,8 +34,6 @@ class OpenStorage:
 
     is_durable = True
 
-    is_durable = True
-
     def __init__(self, shared: WatchedStorage, host: SimulatedHost) -> None:
         """Read and write in that process's time."""
         self._shared = shared
