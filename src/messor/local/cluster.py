@@ -18,7 +18,7 @@ from typing import Self
 
 from messor.containers.native.zygote_client import destroy_everything
 from messor.errors import ConfigurationError, ConnectionLost
-from messor.local.daemons import Daemon
+from messor.local.daemons import STOP_SECONDS, Daemon
 from messor.local.leftovers import kill_leftovers
 from messor.local.probe import free_port, get_json
 
@@ -165,13 +165,17 @@ class LocalCluster:
         if not self._running:
             return
         self._running = False
+        deadline = time.monotonic() + STOP_SECONDS
         for agent in self.agents:
-            # SIGUSR1 makes an agent unregister and kill its executors; SIGTERM would leave them running (G15).
-            agent.stop(signal.SIGUSR1)
+            # SIGUSR1 makes an agent unregister and shut its executors down; SIGTERM would leave them running (G15).
+            agent.ask_to_stop(signal.SIGUSR1)
+        for agent in self.agents:
+            agent.finish(deadline)
         if hasattr(self, "master_process"):
-            self.master_process.stop(signal.SIGTERM)
+            self.master_process.ask_to_stop(signal.SIGTERM)
+            self.master_process.finish(time.monotonic() + STOP_SECONDS)
         for agent in self.agents:
-            # Agents that were killed leave their zygote and containers behind; that is what a crash is for.
+            # An agent that was killed, or whose executors took too long, leaves its zygote and containers behind.
             destroy_everything(str(agent.runtime_dir))
             kill_leftovers(agent.runtime_dir)
         if self._is_temporary:
@@ -182,7 +186,8 @@ class LocalCluster:
         if kill:
             self.master_process.kill()
         else:
-            self.master_process.stop(signal.SIGTERM)
+            self.master_process.ask_to_stop(signal.SIGTERM)
+            self.master_process.finish(time.monotonic() + STOP_SECONDS)
         self.master_process.start()
         wait_until(self.master_process.is_up, [self.master_process], "the master to answer")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from messor.errors import ConfigurationError, ConnectionLost
 from messor.local.probe import get
 
-STOP_SECONDS = 10.0
-"""How long a daemon may take to end before it is killed."""
+STOP_SECONDS = 2.0
+"""How long a daemon may take to end before it is killed; its executors hear of the end within that time."""
 
 SECRET_PREFIXES = ("MESOS_", "LIBPROCESS_")
 """Settings of the surrounding environment that must not leak into the cluster's daemons."""
@@ -93,13 +93,13 @@ class Daemon:
             self._process.wait()
             self._process = None
 
-    def stop(self, how: signal.Signals) -> None:
-        """Ask it to end, and kill it when it does not."""
-        if self._process is None:
-            return
-        if self._process.poll() is None:
+    def ask_to_stop(self, how: signal.Signals) -> None:
+        """Send a signal; fine when it does not run."""
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            deadline = time.monotonic() + STOP_SECONDS
-            while self._process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
+
+    def finish(self, deadline: float) -> None:
+        """Wait for its end until a monotonic time, then kill it."""
+        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
         self.kill()
