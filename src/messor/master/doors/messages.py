@@ -60,7 +60,6 @@ class SchedulerMessages(Component):
         self.framework_updates = framework_updates
         self.disconnection = disconnection
         self._authenticating = metrics.counter("messages_authenticate")
-        self._invalid_acknowledgements = metrics.counter("invalid_status_update_acknowledgements")
 
     @on(v0_scheduler.Call, with_bytes=True)
     def received(self, sender: Upid, call: v0_scheduler.Call, body: bytes) -> None:
@@ -76,6 +75,7 @@ class SchedulerMessages(Component):
         try:
             validate_call(call)
         except InvalidRequest as error:
+            self.calls.count_invalid(call)
             self.ignore(call, f"it came from {sender} invalid: {error}")
             return
         if call.type == Call.SUBSCRIBE:

@@ -42,6 +42,13 @@ Call = v0_scheduler.Call
 
 STREAM_ID = "mesos-stream-id"
 
+INVALID: dict[int, str] = {
+    Call.ACKNOWLEDGE: "invalid_status_update_acknowledgements",
+    Call.ACKNOWLEDGE_OPERATION_STATUS: "invalid_operation_status_update_acknowledgements",
+    Call.MESSAGE: "invalid_framework_to_executor_messages",
+}
+"""Counters of calls that are not well formed, by type."""
+
 
 class Gate(Protocol):
     """Says whether this master serves."""
@@ -106,6 +113,7 @@ class SchedulerCalls(Component):
         try:
             validate_call(call, request.principal)
         except InvalidRequest as error:
+            self.count_invalid(call)
             raise InvalidRequest(f"Failed to validate scheduler::Call: {error}") from None
         kind = call.type
         if kind == Call.SUBSCRIBE:
@@ -120,6 +128,12 @@ class SchedulerCalls(Component):
             return text_response(501)
         self.dispatch(framework, call)
         return Response(202)
+
+    def count_invalid(self, call: v0_scheduler.Call) -> None:
+        """Count a call that is not well formed, where there is a metric for it."""
+        name = INVALID.get(call.type)
+        if name is not None:
+            self.metrics.counter(name).increment()
 
     def dispatch(self, framework: FrameworkRecord, call: v0_scheduler.Call) -> None:
         """Hand a checked call of a connected framework to the component that handles it."""

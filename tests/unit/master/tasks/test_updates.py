@@ -117,7 +117,7 @@ def test_acknowledgements_nobody_waits_for_are_dropped() -> None:
     agent.is_connected = False
     acknowledge(desk, framework, agent.id, "t", b"1" * 16)
     assert desk.received(agent.pid, internal.StatusUpdateAcknowledgementMessage) == []
-    assert desk.metrics.counter("invalid_status_update_acknowledgements").value == 3
+    assert desk.metrics.counter("invalid_status_update_acknowledgements").value == 4
 
 
 def test_an_update_for_a_disconnected_framework_changes_the_task_only() -> None:
