@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,9 +13,11 @@ from support.builders import executor_info
 
 
 @pytest.fixture
-def desk() -> AgentDesk:
+def desk() -> Iterator[AgentDesk]:
     """A registered agent."""
-    return AgentDesk()
+    desk = AgentDesk()
+    yield desk
+    desk.close()
 
 
 # --- joining ---------------------------------------------------------------------------------------------------------
@@ -45,6 +47,7 @@ def test_registration_is_retried_with_growing_pauses_of_a_minute_at_most() -> No
     desk.master.registers = True
     desk.world.advance(130)
     assert desk.agent.tables.state is AgentState.RUNNING
+    desk.close()
 
 
 def test_an_agent_taken_for_another_one_ends(desk: AgentDesk) -> None:
@@ -418,6 +421,7 @@ def test_sandboxes_are_removed_when_their_time_comes() -> None:
     assert desk.host.disk.exists(directory)
     desk.world.advance(60)
     assert not desk.host.disk.exists(directory)
+    desk.close()
 
 
 # --- draining and operations -----------------------------------------------------------------------------------------

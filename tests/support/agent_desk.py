@@ -64,6 +64,10 @@ class AgentDesk:
         self.host.kill()
         self.start()
 
+    def close(self) -> None:
+        """End the simulation."""
+        self.world.close()
+
     def check(self) -> None:
         """Fail when an invariant does not hold."""
         assert violations(self.agent.tables) == []
