@@ -196,6 +196,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what went wrong, for the test to fail on."""
         error = context.get("exception")
+        if error is None:  # tasks of a simulation that was dropped in the middle
+            return
         text = f"{context.get('message')}: {error!r}"
         self.failures.append(text)
         log.error("%s", text, exc_info=error)
