@@ -57,7 +57,7 @@ def serve() -> None:
 
 def message() -> bytes:
     """Make a StatusUpdateMessage of 317 bytes in its HTTP envelope."""
-    from messor.protos import internal
+    from messor.protos import internal, v0
     from messor.wire.libprocess import encode_message
     from messor.wire.upid import Upid
 
@@ -67,7 +67,7 @@ def message() -> bytes:
     update.executor_id.value = "task-0000000001"
     update.slave_id.value = "0b4f2d44-7c1c-4a0c-b3d1-1b8bd1d0a7a6-S0"
     update.status.task_id.value = "task-0000000001"
-    update.status.state = 1
+    update.status.state = v0.TASK_RUNNING
     update.status.slave_id.value = update.slave_id.value
     update.status.timestamp = 1.5e9
     update.status.uuid = b"0123456789abcdef"
