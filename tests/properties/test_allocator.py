@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from unittest import mock
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from messor.allocator.hierarchical import HierarchicalAllocator
 from messor.allocator.interfaces import AllocatorOptions
+from messor.allocator.round import Round
 from messor.model.resource_text import parse_resources
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
@@ -207,5 +209,25 @@ class Comparison(RuleBasedStateMachine):
             assert dict(self.ours.role_sorter.allocation(role)) == held
 
 
+class Searching(Comparison):
+    """The same where the allocator never asks in order but always searches for those who did not refuse."""
+
+    def __init__(self) -> None:
+        """Have no patience."""
+        self.patch = mock.patch.object(
+            Round,
+            "_patience",
+            lambda _self, agent, _role, sorter: 0 if agent.is_plain else sorter.count_active() + 1,
+        )
+        self.patch.start()
+        super().__init__()
+
+    def teardown(self) -> None:
+        """Be patient again."""
+        self.patch.stop()
+
+
 TestComparison = Comparison.TestCase
+TestSearching = Searching.TestCase
+TestSearching.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestComparison.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

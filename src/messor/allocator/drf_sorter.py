@@ -295,6 +295,19 @@ class DrfSorter:
                 assert node.entry is not None
                 heappush(heap, node.entry)
 
+    def in_order(self, but: set[str]) -> Generator[str, None, None]:
+        """Iterate over active clients that are not among these, which are many; the tree must be flat."""
+        if self._rebuild or self._version != self._pool.version:
+            self._rebuild_heaps()
+        elif self._stale:
+            self._settle()
+        heap = [entry for entry in self._root.heap if entry[3].client not in but]
+        heapify(heap)
+        while heap:
+            client = heappop(heap)[3].client
+            assert client is not None
+            yield client
+
     def first(self) -> Node | None:
         """Give the leaf whose turn it is; None when no client is active."""
         if self._rebuild or self._version != self._pool.version:
@@ -368,7 +381,7 @@ class DrfSorter:
         for parent, changed in parents.values():
             for node in changed:
                 node.entry = self._entry(node)
-            parent.heap = [node.entry for node in parent.children.values() if node.entry is not None and node.is_sorted]
+            parent.heap = [entry[3].entry for entry in parent.heap]  # type: ignore[misc]  # those there have one
             heapify(parent.heap)
 
     def _rebuild_heaps(self) -> None:

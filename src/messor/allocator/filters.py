@@ -44,32 +44,51 @@ def refuse_seconds(filters: v0.Filters) -> float:
 class Refusals:
     """All refusals that are in force."""
 
-    __slots__ = ("_ends", "_sequence", "by_agent", "by_key")
+    __slots__ = ("_ends", "_places", "_sequence", "_summaries", "by_agent")
 
     def __init__(self) -> None:
         """Start without any."""
-        self.by_agent: dict[str, dict[Key, list[Refusal]]] = {}
-        self.by_key: dict[Key, set[str]] = {}
+        self.by_agent: dict[str, dict[str, dict[str, list[Refusal]]]] = {}
+        """By agent, role and framework."""
+        self._places: dict[Key, set[str]] = {}
+        """Agents by framework and role."""
         self._ends: list[tuple[float, int, str, Key, Refusal]] = []
         self._sequence = 0
+        self._summaries: dict[tuple[str, str], tuple[Resources, set[str]]] = {}
+        """What ``blocked`` found last by agent and role: kept up while agents offer and get back the same bag."""
 
     def add(self, agent_id: str, key: Key, resources: Resources, expires: float) -> None:
-        """Remember a decline; one that another in force covers and outlives changes nothing but the count."""
+        """Remember a decline of resources (without allocation marks)."""
+        framework_id, role = key
         refusal = Refusal(resources, expires)
-        self.by_agent.setdefault(agent_id, {}).setdefault(key, []).append(refusal)
-        self.by_key.setdefault(key, set()).add(agent_id)
+        self.by_agent.setdefault(agent_id, {}).setdefault(role, {}).setdefault(framework_id, []).append(refusal)
+        self._places.setdefault(key, set()).add(agent_id)
+        summary = self._summaries.get((agent_id, role))
+        if summary is not None and (summary[0] is resources or resources.contains(summary[0])):
+            summary[1].add(framework_id)
         self._sequence += 1
         heappush(self._ends, (expires, self._sequence, agent_id, key, refusal))
 
     def blocks(self, agent_id: str, key: Key, resources: Resources) -> bool:
         """Whether an offer of these (without allocation marks) was refused."""
-        mine = self.by_agent.get(agent_id)
-        if mine is None:
-            return False
-        refusals = mine.get(key)
-        if refusals is None:
-            return False
-        return any(refusal.resources.contains(resources) for refusal in refusals)
+        roles = self.by_agent.get(agent_id)
+        frameworks = roles.get(key[1]) if roles is not None else None
+        refusals = frameworks.get(key[0]) if frameworks is not None else None
+        return refusals is not None and _cover(refusals, resources)
+
+    def blocked(self, agent_id: str, role: str, resources: Resources) -> set[str]:
+        """Name the frameworks that refused an offer of these (without allocation marks) for a role."""
+        summary = self._summaries.get((agent_id, role))
+        if summary is not None and summary[0] is resources:
+            return summary[1]
+        frameworks = self.by_agent.get(agent_id, {}).get(role, {})
+        names = {name for name, refusals in frameworks.items() if _cover(refusals, resources)}
+        self._summaries[agent_id, role] = (resources, names)
+        return names
+
+    def count_frameworks(self, agent_id: str, role: str) -> int:
+        """Count the frameworks that refused anything of an agent for a role."""
+        return len(self.by_agent.get(agent_id, {}).get(role, ()))
 
     def expire(self, now: float) -> set[str]:
         """Drop refusals that have ended; gives the agents concerned."""
@@ -77,9 +96,10 @@ class Refusals:
         ends = self._ends
         while ends and now - ends[0][0] > _EARLY:
             _, _, agent_id, key, refusal = heappop(ends)
-            refusals = self.by_agent.get(agent_id, {}).get(key)
+            refusals = self.by_agent.get(agent_id, {}).get(key[1], {}).get(key[0])
             if refusals is not None and refusal in refusals:
                 refusals.remove(refusal)
+                self._summaries.pop((agent_id, key[1]), None)
                 if not refusals:
                     self._drop(agent_id, key)
                 agents.add(agent_id)
@@ -87,30 +107,40 @@ class Refusals:
 
     def drop_agent(self, agent_id: str) -> None:
         """Forget all about an agent: it is gone or not what it was."""
-        for key in list(self.by_agent.get(agent_id, ())):
-            self._drop(agent_id, key)
+        for role, frameworks in list(self.by_agent.get(agent_id, {}).items()):
+            for framework_id in list(frameworks):
+                self._drop(agent_id, (framework_id, role))
 
     def drop(self, framework_id: str, role: str) -> None:
         """Forget what a framework refused for a role."""
         key = (framework_id, role)
-        for agent_id in list(self.by_key.get(key, ())):
+        for agent_id in list(self._places.get(key, ())):
             self._drop(agent_id, key)
 
     def _drop(self, agent_id: str, key: Key) -> None:
-        mine = self.by_agent[agent_id]
-        del mine[key]
-        if not mine:
-            del self.by_agent[agent_id]
-        agents = self.by_key[key]
+        framework_id, role = key
+        self._summaries.pop((agent_id, role), None)
+        roles = self.by_agent[agent_id]
+        del roles[role][framework_id]
+        if not roles[role]:
+            del roles[role]
+            if not roles:
+                del self.by_agent[agent_id]
+        agents = self._places[key]
         agents.discard(agent_id)
         if not agents:
-            del self.by_key[key]
+            del self._places[key]
 
     def count(self, role: str) -> int:
         """Count the refusals in force for a role."""
         return sum(
-            len(self.by_agent[agent_id][key])
-            for key, agents in self.by_key.items()
+            len(self.by_agent[agent_id][role][key[0]])
+            for key, agents in self._places.items()
             if key[1] == role
             for agent_id in agents
         )
+
+
+def _cover(refusals: list[Refusal], resources: Resources) -> bool:
+    """Whether one of them covers an offer; mostly it is the very bag that was refused."""
+    return any(refusal.resources is resources or refusal.resources.contains(resources) for refusal in refusals)

@@ -352,8 +352,11 @@ class HierarchicalAllocator:
         seconds = refuse_seconds(filters)
         if seconds > 0:
             expires = now + max(self.options.allocation_interval, seconds)
+            whole = agent.offer
             for role, part in resources.allocations().items():
-                self.refusals.add(agent_id, (framework_id, role), part.unallocated(), expires)
+                # Mostly all of an offer of everything comes back: the very same bag is quick to recognise later.
+                plain = whole.plain if whole is not None and whole.marked is part else part.unallocated()
+                self.refusals.add(agent_id, (framework_id, role), plain, expires)
 
     def _book(self, agent: Agent, framework: Framework, resources: Resources) -> None:
         for role, part in resources.allocations().items():

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from messor.allocator.agents import Agent, Whole
+from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.frameworks import Framework
 from messor.allocator.interfaces import Offers
 from messor.model.quantities import Quantities
@@ -112,16 +113,47 @@ class Round:
         was_available = agent.available
         roles = books.role_sorter.walk()
         for role in roles:
-            clients = sorters[role].walk()
-            for framework_id in clients:
-                if not self._try(agent, role, frameworks[framework_id]):
-                    break
-            clients.close()
+            sorter = sorters[role]
+            patience = self._patience(agent, role, sorter)
+            if patience > 0:
+                clients = sorter.walk()
+                for framework_id in clients:
+                    if patience == 0:
+                        break
+                    if not self._try(agent, role, frameworks[framework_id]):
+                        break
+                    patience -= 1
+                clients.close()
             if not agent.available:
                 break
+            if patience == 0:
+                self._search(agent, role, sorter)
+                if not agent.available:
+                    break
         roles.close()
         if agent.available is was_available and agent.id not in self.offered_shared:
             agent.refused_by_all = books.generation
+
+    def _patience(self, agent: Agent, role: str, sorter: DrfSorter) -> int:
+        """Tell how many frameworks to ask in order before searching for those that did not refuse the agent.
+
+        Asking costs much more than telling that somebody refused, but there is only one who takes it.
+        """
+        refused = self.books.refusals.count_frameworks(agent.id, role) if agent.is_plain else 0
+        active = sorter.count_active()
+        if refused < 4 or self.books.options.sorter != "drf":
+            return active + 1
+        if refused * 50 >= active * 49:
+            return 0
+        return 4 + active // 32
+
+    def _search(self, agent: Agent, role: str, sorter: DrfSorter) -> None:
+        """Offer everything to the first framework of a role that did not refuse it."""
+        whole = self._whole(agent, role)
+        blocked = self.books.refusals.blocked(agent.id, role, whole.plain)
+        for framework_id in sorter.in_order(blocked):
+            if not self._try(agent, role, self.books.frameworks[framework_id]):
+                break
 
     def _try(self, agent: Agent, role: str, framework: Framework) -> bool:
         """Offer what a framework can take; False when nothing is left for this role's other frameworks."""

@@ -476,3 +476,33 @@ def test_equal_seeds_give_equal_rounds() -> None:
 
     assert story(3) == story(3)
     assert len({tuple(sorted(story(seed).items())) for seed in range(5)}) > 1
+
+
+def test_agents_that_most_have_refused_go_to_the_next_who_has_not() -> None:
+    """In order of shares, though the allocator no longer asks one by one."""
+    world = World()
+    names = [f"f{number:02}" for number in range(40)]
+    for name in names:
+        world.framework(name, "a")
+    world.agent("s0", "cpus:2;mem:100")
+    for name in names:
+        assert world.takers() == {"s0": name}
+        world.decline_all(1000)
+    assert world.round() == {}
+    world.books.revive("f17", ["a"])
+    assert world.takers() == {"s0": "f17"}
+
+
+def test_a_refusal_that_ends_is_noticed_among_many() -> None:
+    """What is remembered of who refused must not outlive the refusals."""
+    world = World()
+    names = [f"f{number:02}" for number in range(40)]
+    for name in names:
+        world.framework(name, "a")
+    world.agent("s0", "cpus:2;mem:100")
+    for name in names:
+        assert world.takers(0.01) == {"s0": name}
+        world.decline_all(5 if name == "f30" else 1000)
+    assert world.round(1) == {}
+    assert world.round(1) == {}
+    assert world.takers(5) == {"s0": "f30"}
