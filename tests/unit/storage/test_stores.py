@@ -100,3 +100,11 @@ def test_a_file_that_is_no_database_is_refused_readably(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_bytes(b"this is not a database, but long enough to be looked at" * 20)
     with pytest.raises(RegistryFailed, match=r"store\.sqlite"):
         sqlite(tmp_path)
+
+
+def test_a_closed_store_refuses_calls(tmp_path: Path) -> None:
+    """A call that comes too late fails like any other, instead of crashing the process."""
+    store = sqlite(tmp_path)
+    store.close()
+    with pytest.raises(RegistryFailed):
+        asyncio.run(store.fetch("registry"))
