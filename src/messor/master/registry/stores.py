@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from messor.errors import ConfigurationError, DiskFailed, RegistryFailed
+from messor.errors import ConfigurationError, DiskFailed, NotFound, RegistryFailed
 from messor.master.flags import MasterFlags
 from messor.runtime.host import Host
 from messor.storage.in_memory import InMemoryStorage
@@ -28,7 +28,7 @@ def open_storage(flags: MasterFlags, host: Host) -> Storage:
     try:
         host.disk.make_folder(folder)
         is_ours = host.disk.lock(f"{folder}/{LOCK}")
-    except DiskFailed as error:
+    except (DiskFailed, NotFound) as error:
         raise ConfigurationError(f"Failed to create work directory '{folder}': {error}") from error
     if not is_ours:
         raise ConfigurationError(f"The work directory '{folder}' is in use by another master")
