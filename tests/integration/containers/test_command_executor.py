@@ -17,7 +17,7 @@ import pytest
 
 from integration.containers.fake_agent import task
 from integration.containers.world import World, is_alive, until
-from messor.protos import v1
+from messor.protos import v0, v1
 
 InWorld = Callable[[Callable[[World], Awaitable[None]]], None]
 
@@ -28,7 +28,8 @@ async def run_task(world: World, name: str, command: str, **command_fields: Any)
     """Run one command task to its end; gives its last status."""
     await world.containerizer.recover([])
     world.agent.tasks[name] = task(name, command, **command_fields)
-    await world.containerizer.launch(name, world.spec(name, command, task=True))
+    info = v0.CommandInfo.FromString(world.agent.tasks[name].command.SerializeToString())
+    await world.containerizer.launch(name, world.spec(name, "", info=info, task=True))
     termination = await world.containerizer.wait(name)
     assert termination is not None
     assert termination.status == 0
@@ -101,6 +102,8 @@ def test_a_task_sees_its_variables_and_those_of_its_executor(in_world: InWorld) 
             del os.environ["SECRET_OF_THE_AGENT"]
         seen = dict(line.split("=", 1) for line in (world.sandbox("t") / "stdout").read_text().splitlines())
         assert seen.pop("PWD") == str(world.sandbox("t"))
+        log = (world.sandbox("t") / "stderr").read_text()
+        assert log.startswith("Overwriting environment variable 'MESOS_SANDBOX'\n")
         assert seen == {
             **world.agent.environment("t"),
             "MESOS_SANDBOX": "overridden",

@@ -289,6 +289,39 @@ def test_persistent_volumes_come_and_go_as_links(in_world: InWorld) -> None:
     in_world(story)
 
 
+@needs_root
+def test_a_volume_belongs_to_the_user_of_its_container(in_world: InWorld) -> None:
+    """Else a task that is not root could not write to what it was given."""
+
+    async def story(world: World) -> None:
+        await world.containerizer.recover([])
+        for folder in [world.folder, *world.folder.parents][:4]:
+            folder.chmod(0o755)
+        world.sandbox("c").chmod(0o777)
+        resources = [volume("id1", "data")]
+        await world.containerizer.launch("c", world.spec("c", "touch data/made", resources=resources, user="nobody"))
+        assert (await ended(world, "c")).status == 0
+        assert (Path(world.work_dir) / "volumes/roles/r/id1/made").exists()
+
+    in_world(story)
+
+
+def test_a_volume_is_not_linked_through_a_link_of_the_tasks(in_world: InWorld) -> None:
+    """The agent is root; the task decides what is in its sandbox."""
+
+    async def story(world: World) -> None:
+        await world.containerizer.recover([])
+        outside = world.folder / "outside"
+        outside.mkdir()
+        await world.containerizer.launch("c", world.spec("c", f"ln -s {outside} more; sleep 300"))
+        await until((world.sandbox("c") / "more").is_symlink, "the link")
+        with pytest.raises(ContainerError, match="is not inside the sandbox"):
+            await world.containerizer.update("c", [volume("id", "more/data")])
+        assert list(outside.iterdir()) == []
+
+    in_world(story)
+
+
 def known(world: World, name: str, pid: int | None = None) -> KnownContainer:
     """Describe a container as an agent's checkpoints do."""
     return KnownContainer(name, pid, str(world.sandbox(name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -46,14 +47,22 @@ def volume_folder(resource: v0.Resource, work_folder: str) -> str:
     return f"{root}/volumes/roles/{_role(resource)}/{resource.disk.persistence.id}"
 
 
-def bring_up_to_date(disk: Disk, wanted: Sequence[VolumeLink], existing: Sequence[VolumeLink]) -> None:
-    """Make new links and remove those no longer wanted. Raises ContainerError where something else is in the way."""
+def bring_up_to_date(disk: Disk, sandbox: str, wanted: Sequence[VolumeLink], existing: Sequence[VolumeLink]) -> None:
+    """Make new links and remove those no longer wanted. Raises ContainerError where something else is in the way.
+
+    The sandbox belongs to its task: a link of the task's that leads out of it is not followed.
+    """
     for link in existing:
         if link not in wanted and disk.read_link(link.path) == link.target:
             disk.remove(link.path)
     for link in wanted:
         if link in existing or disk.read_link(link.path) == link.target:
             continue
+        parent = os.path.realpath(os.path.dirname(link.path))
+        if os.path.commonpath([parent, os.path.realpath(sandbox)]) != os.path.realpath(sandbox):
+            raise ContainerError(
+                f"Failed to launch container: The container path '{link.path}' of the volume is not inside the sandbox"
+            )
         if disk.exists(link.path):
             raise ContainerError(
                 f"Failed to launch container: There is already something at '{link.path}' where a volume belongs"
@@ -61,6 +70,21 @@ def bring_up_to_date(disk: Disk, wanted: Sequence[VolumeLink], existing: Sequenc
         disk.make_folder(link.target)
         disk.make_folder(link.path.rpartition("/")[0])
         disk.link(link.target, link.path)
+
+
+def own_tree(folder: str, uid: int, gid: int) -> None:
+    """Give a volume to its container's user; nothing to do where it is theirs already. Raises ContainerError."""
+    try:
+        if os.stat(folder).st_uid == uid:
+            return
+        os.chown(folder, uid, gid)
+        for parent, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                os.lchown(os.path.join(parent, name), uid, gid)
+    except OSError as error:
+        raise ContainerError(
+            f"Failed to launch container: Failed to chown the volume at '{folder}': {error.strerror}"
+        ) from error
 
 
 def _role(resource: v0.Resource) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from messor.containers.containerizer import KnownContainer, LaunchSpec, Termination
 from messor.containers.fetcher.request import fetch_request
-from messor.containers.isolators.filesystem_posix import VolumeLink, bring_up_to_date, volume_links
+from messor.containers.isolators.filesystem_posix import VolumeLink, bring_up_to_date, own_tree, volume_links
 from messor.containers.launch_command import container_environment, first_program
 from messor.containers.native import paths, usage
 from messor.containers.native.launcher_posix import DEFAULT_EXECUTOR, DEFAULT_LINGER, PosixLauncher
@@ -250,14 +250,17 @@ class NativeContainerizer:
             "stderr": paths.stderr_file(spec.sandbox),
             "user": user,
         }
+        if user is not None:
+            for link in container.links:
+                await self._host.tasks.blocking(own_tree, link.target, user[0], user[1])
+        self._still_wanted(container)
         container.move(State.FETCHING)
         if spec.command.uris:
             await self._fetch(container, spec, birth)
         self._still_wanted(container)
         container.move(State.ISOLATING)
-        if environment.overwritten:
-            lines = "".join(f"Overwriting environment variable '{name}'\n" for name in environment.overwritten)
-            self._host.disk.append(birth["stderr"], lines.encode())
+        # Written by the child: what was fetched may have put a link where stderr goes.
+        birth["preamble"] = "".join(f"Overwriting environment variable '{name}'\n" for name in environment.overwritten)
         folder = paths.container_folder(self._runtime_dir, container.id)
         self._write_config(folder, spec)
         if spec.command_task is None:
@@ -284,7 +287,7 @@ class NativeContainerizer:
         if bad is not None:
             raise ContainerError(f"Failed to launch container: The command's '{bad}' is not valid UTF-8")
         container.links = volume_links(spec.resources, spec.sandbox, self._work_dir)
-        bring_up_to_date(self._host.disk, container.links, [])
+        bring_up_to_date(self._host.disk, spec.sandbox, container.links, [])
         return look_up_user(spec.user)
 
     async def _fetch(self, container: Container, spec: LaunchSpec, birth: Mapping[str, Any]) -> None:
@@ -415,7 +418,7 @@ class NativeContainerizer:
             return
         if container.sandbox:
             links = volume_links(resources, container.sandbox, self._work_dir)
-            bring_up_to_date(self._host.disk, links, container.links)
+            bring_up_to_date(self._host.disk, container.sandbox, links, container.links)
             container.links = links
         container.resources = resources
         container.limits = dict(limits or {})

@@ -308,6 +308,7 @@ class Zygote:
             pid_files=message["pid_files"],
             path=message.get("path"),
             arguments=message.get("arguments", ()),
+            preamble=message.get("preamble", ""),
             user=(user[0], user[1], tuple(user[2])) if user is not None else None,
         )
         try:

@@ -37,6 +37,9 @@ class Birth:
     """Program to execute; None to run a loaded entry instead."""
 
     arguments: Sequence[str] = ()
+    preamble: str = ""
+    """Lines for stderr before anything runs."""
+
     user: tuple[int, int, tuple[int, ...]] | None = None
     """uid, gid and supplementary groups to take on."""
 
@@ -68,6 +71,8 @@ def _become(birth: Birth, entry: Entry) -> NoReturn:
         processes.become_subreaper()
         os.umask(0o022)
         _redirect(birth)
+        if birth.preamble:
+            _say(birth.preamble)
         _write_pid(birth.pid_files)
         os.chdir(birth.folder)
         if birth.user is not None:

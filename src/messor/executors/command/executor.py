@@ -238,6 +238,9 @@ class CommandExecutor:
 
     def _on_launch(self, event: v1_executor.Event) -> None:
         task = event.launch.task
+        if self._task is not None and self._task.task_id == task.task_id:
+            log(f"Ignoring a second launch of task {task.task_id.value}", "W")
+            return
         if self._task is not None:
             self._report(task.task_id, Outcome("TASK_FAILED", _NO_SECOND_TASK))
             return

@@ -57,12 +57,13 @@ class TaskProcess:
                 self.status = status
 
     def signal(self, number: int) -> None:
-        """Signal the command first, then all below us."""
+        """Signal the command first, then all below us; who is stopped is woken to notice."""
         targets = processes.descendants(os.getpid())
         if self.pid is not None and self.pid in targets:
             targets.remove(self.pid)
             targets.insert(0, self.pid)
         processes.signal_all(targets, number)
+        processes.signal_all(targets, signal.SIGCONT)
 
 
 def task_environment(
