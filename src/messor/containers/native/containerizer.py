@@ -374,7 +374,8 @@ class NativeContainerizer:
 
     def _exited(self, container_id: str, status: int | None) -> None:
         """Hear from the zygote that something ended."""
-        self._launcher.forget(container_id)
+        if not self._leaving:
+            self._launcher.forget(container_id)
         fetching = self._fetches.get(container_id)
         if fetching is not None:
             if fetching.fetched is not None and not fetching.fetched.done():
