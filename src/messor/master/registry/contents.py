@@ -6,10 +6,13 @@ a few milliseconds then; copying and serialising messages would cost tens.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from google.protobuf.message import DecodeError
 
 from messor.errors import RegistryFailed
 from messor.protos import registry, v0
+from messor.wire.splicing import varint
 
 SLAVES_FIELD = 2
 UNREACHABLE_FIELD = 7
@@ -95,20 +98,11 @@ def _entries(field: int, entries: dict[str, bytes]) -> bytes:
     """Encode ``Slaves { repeated Slave slaves = 1; }`` as a field of the registry; nothing when there are none."""
     if not entries:
         return b""
-    inner = b"".join([_tag(ENTRY_FIELD) + _varint(len(entry)) + entry for entry in entries.values()])
-    return _tag(field) + _varint(len(inner)) + inner
+    inner = b"".join([piece for entry in entries.values() for piece in (_head(ENTRY_FIELD, len(entry)), entry)])
+    return varint(field << 3 | 2) + varint(len(inner)) + inner
 
 
-def _tag(field: int) -> bytes:
-    """Encode the key of a length-delimited field."""
-    return _varint(field << 3 | 2)
-
-
-def _varint(value: int) -> bytes:
-    """Encode an unsigned number."""
-    result = bytearray()
-    while value > 0x7F:
-        result.append(value & 0x7F | 0x80)
-        value >>= 7
-    result.append(value)
-    return bytes(result)
+@lru_cache(maxsize=4096)
+def _head(field: int, length: int) -> bytes:
+    """Encode what comes before a length-delimited field's content; few lengths occur, each very often."""
+    return varint(field << 3 | 2) + varint(length)
