@@ -17,7 +17,7 @@ from support.agent_desk import SILENT, AgentDesk
 from support.builders import executor_info
 
 EXECUTOR_API = "/api/v1/executor"
-UUID = base64.b64encode(bytes(range(16))).decode()
+UUID = base64.b64encode(b"0123456789abcdef").decode()
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_unacknowledged_updates_come_with_the_subscription(desk: AgentDesk) -> N
     status = {"task_id": {"value": "t"}, "state": "TASK_RUNNING", "source": "SOURCE_EXECUTOR", "uuid": UUID}
     value = call("SUBSCRIBE", subscribe={"unacknowledged_updates": [{"status": status}]})
     Stream(desk.call(EXECUTOR_API, value))
-    assert [status.uuid for status in desk.updates()] == [bytes(range(16))]
+    assert [status.uuid for status in desk.updates()] == [b"0123456789abcdef"]
 
 
 VALIDATION = "Failed to validate Executor::Call: "

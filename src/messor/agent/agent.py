@@ -203,9 +203,9 @@ class Agent(Actor):
         self.disk_watch.start()
 
     def exited(self, peer: Upid) -> None:
-        """Note a broken link: the master's silence is what counts, and executors are watched by their containers."""
+        """Notice the master's end; that of executors is noticed by their containers."""
         if peer == self.tables.master:
-            log.warning("Master disconnected! Waiting for a new master to be elected")
+            self.link_to_master.lost()
 
     def stopping(self) -> None:
         """Forget timers; executors of checkpointing frameworks live on."""

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from messor.agent.outbox import ExecutorStream
 from messor.agent.state.lifecycles import AgentState, ExecutorState
+from messor.agent.updates.receive import is_uuid
 from messor.errors import InvalidRequest, NotAuthorized, NotNow
 from messor.protos import internal, v0, v0_executor, v1_executor
 from messor.runtime.actor import Component
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Call = v0_executor.Call
-UUID_BYTES = 16
 _NEEDED = {Call.SUBSCRIBE: "subscribe", Call.UPDATE: "update", Call.MESSAGE: "message"}
 
 
@@ -134,7 +134,7 @@ def _update_problem(call: v0_executor.Call) -> str | None:
     executor_id, framework_id = call.executor_id.value, call.framework_id.value
     if not status.HasField("uuid"):
         return "Expecting 'uuid' to be present"
-    if len(status.uuid) != UUID_BYTES:
+    if not is_uuid(status.uuid):
         return "Not a valid UUID"
     if status.HasField("executor_id") and status.executor_id.value != executor_id:
         return f"ExecutorID in Call: {executor_id} does not match ExecutorID in TaskStatus: {status.executor_id.value}"

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LAUNCH_FAILED = 256
+"""Wait status told of an executor whose container could not be started, as recorded."""
+SIGKILLED = 9
+
 OwnFolder = Callable[[str, str], None]
 """(folder, user): give a folder to a system user; raises MesosError when there is no such user."""
 
@@ -176,10 +180,12 @@ class Starts(Component):
             framework_id,
             error,
         )
-        termination = Termination(None, reason=error.reason or "REASON_CONTAINER_LAUNCH_FAILED", message=str(error))
+        termination = Termination(
+            LAUNCH_FAILED, reason=error.reason or "REASON_CONTAINER_LAUNCH_FAILED", message=str(error)
+        )
         if executor.state is ExecutorState.TERMINATING:
             # It was destroyed meanwhile; what was decided then stands.
-            termination = Termination(9)
+            termination = Termination(SIGKILLED)
         self._terminations.ended(framework_id, executor.id, executor.container_id, termination)
 
     async def _status(self, container_id: str, pid: int | None) -> v0.ContainerStatus:

@@ -72,8 +72,14 @@ class MasterLink(Component):
             log.error("Ignoring a leader with a bad pid: %s", error)
             return
         log.info("New master detected at %s", leader.pid)
-        self._outbox.link(self._tables.master)
         self._registration.begin()
+
+    def lost(self) -> None:
+        """Register again when the connection to the master broke: it may have restarted where it was."""
+        log.warning("Master disconnected! Registering with whoever leads now")
+        if self._tables.state is AgentState.RUNNING:
+            self._disconnect()
+            self._registration.begin()
 
     def detect_again(self, why: str) -> None:
         """Doubt the present leader: register with whoever leads now, most likely the same."""

@@ -76,6 +76,8 @@ class Registration(Component):
         self._timer = None
         if self._tables.state is not AgentState.DISCONNECTED or self._tables.master is None:
             return
+        # At every attempt: a connection that could not be made is no connection to hear the end of.
+        self._outbox.link(self._tables.master)
         if self._tables.info.HasField("id"):
             self._outbox.to_master(self._reregistration())
         else:

@@ -14,6 +14,7 @@ from messor.model.task_states import is_terminal, task_state_name
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
+from messor.wire.texts import bad_text
 
 if TYPE_CHECKING:
     from messor.agent.checkpoint.write import Checkpoints
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
+
+UUID_BYTES = 16
+LAST_UUID_VERSION = 5
 
 DISK_RETRY = 1.0
 """Seconds until updates that could not be written are tried again."""
@@ -71,9 +75,10 @@ class Updates(Component):
 
     def from_executor(self, update: internal.StatusUpdate, pid: Upid | None) -> None:
         """Take an executor's update; pid is None when it came over HTTP."""
-        if not update.uuid:
+        problem = _problem(update)
+        if problem is not None:
             self._metrics.invalid_status_updates.increment()
-            self.ignore(update, "it has no uuid")
+            self.ignore(update, problem)
             return
         framework = self._tables.frameworks.get(update.framework_id.value)
         if framework is None or framework.state is FrameworkState.TERMINATING:
@@ -233,6 +238,21 @@ class Updates(Component):
         self.manager.pause()
         if self._retry is not None:
             self._retry.cancel()
+
+
+def is_uuid(data: bytes) -> bool:
+    """Whether bytes are a UUID of a known version: acknowledgements of others are refused by masters."""
+    return len(data) == UUID_BYTES and 1 <= data[6] >> 4 <= LAST_UUID_VERSION
+
+
+def _problem(update: internal.StatusUpdate) -> str | None:
+    """Say what is wrong with an update that can never be acknowledged or shown."""
+    if not update.uuid:
+        return "it has no uuid"
+    if not is_uuid(update.uuid):
+        return "its uuid is none"
+    bad = bad_text(update.status)
+    return f"field '{bad}' is not UTF-8" if bad is not None else None
 
 
 def _fill_container_status(status: v0.TaskStatus, executor: Executor) -> None:
