@@ -18,7 +18,7 @@ from messor.model.resource import Amount, Kind, parse_resource, resource_text, v
 from messor.model.scalars import to_float
 from messor.protos import v0
 
-_RESERVED, _REVOCABLE, _SHARED, _EPHEMERAL = 1, 2, 4, 8
+_RESERVED, _REVOCABLE, _SHARED = 1, 2, 4
 _BAGS_LIMIT = 4096
 _bags: dict[tuple[bytes, ...], Resources] = {}
 
@@ -218,12 +218,7 @@ class Resources:
     @property
     def is_plain(self) -> bool:
         """Whether nothing is reserved, revocable or shared: anybody may be offered all of it; cached."""
-        return not self._look() & ~_EPHEMERAL
-
-    @property
-    def has_ephemeral_ports(self) -> bool:
-        """Whether ports are among the parts that only a network isolator hands out; cached."""
-        return bool(self._look() & _EPHEMERAL)
+        return not self._look()
 
     def _look(self) -> int:
         traits = self._traits
@@ -236,8 +231,6 @@ class Resources:
                     traits |= _REVOCABLE
                 if kind.is_shared:
                     traits |= _SHARED
-                if kind.name == "ephemeral_ports":
-                    traits |= _EPHEMERAL
             self._traits = traits
         return traits
 

@@ -76,19 +76,26 @@ class OfferMaker(Component):
         framework_field = nested(2, nested(1, framework_id.encode()))
         wants_pids = framework.stream is None
         now = self.clock.now()
+        state = self.state
+        all_agents = state.agents
         for role, agents in offered.items():
             role_field = nested(10, nested(1, role.encode())) if multi_role else b""
             for agent_id, resources in agents.items():
-                agent = self.state.agents.get(agent_id)
+                agent = all_agents.get(agent_id)
                 if agent is None or not agent.is_active:
                     self._give_back(framework_id, agent_id, resources, "the agent is not active")
                     continue
-                record = self._record(framework_id, agent_id, role, resources, now)
-                shown = _shown(resources) if resources.has_ephemeral_ports else resources
+                offer_id = state.new_offer_id()
+                record = OfferRecord(offer_id, framework_id, agent_id, role, resources, now)
+                state.add_offer(record)
+                if self.timeout is not None:
+                    record.timer = self.clock.after(self.timeout, self._timed_out, offer_id)
+                prefix = agent.offer_prefix or self._prefix(agent)
+                shown = _shown(resources) if agent.has_hidden else resources
                 body = b"".join((
-                    _id_field(record.id),
+                    _id_field(offer_id),
                     framework_field,
-                    agent.offer_prefix or self._prefix(agent),
+                    prefix,
                     shown.encoded(5, old=old, allocated=multi_role),
                     _executor_ids(framework_id, agent) if framework_id in agent.executors else b"",
                     role_field,
@@ -117,13 +124,6 @@ class OfferMaker(Component):
             ))  # fmt: skip
         return offer.encoded
 
-    def _record(self, framework_id: str, agent_id: str, role: str, resources: Resources, now: float) -> OfferRecord:
-        record = OfferRecord(self.state.new_offer_id(), framework_id, agent_id, role, resources, now)
-        self.state.add_offer(record)
-        if self.timeout is not None:
-            record.timer = self.clock.after(self.timeout, self._timed_out, record.id)
-        return record
-
     def _timed_out(self, offer_id: str) -> None:
         """Take back an offer nobody answered in --offer_timeout, without a filter (M10)."""
         offer = self.state.offers.get(offer_id)
@@ -148,6 +148,7 @@ class OfferMaker(Component):
             shared.domain.CopyFrom(agent.info.domain)
         agent.offer_prefix = shared.SerializePartialToString()
         agent.pid_field = nested(2, str(agent.pid).encode())
+        agent.has_hidden = HIDDEN in agent.total.names()
         return agent.offer_prefix
 
 

@@ -49,6 +49,8 @@ class AgentRecord:
         """Cached encoding of what all its Offers share (agent id, hostname, url, attributes, domain)."""
         self.pid_field = b""
         """Its pid as field 2 of ResourceOffersMessage; made together with the prefix."""
+        self.has_hidden = False
+        """Whether it has resources that no framework sees; found out together with the prefix."""
         self.fragment: bytes | None = None
 
     @property
