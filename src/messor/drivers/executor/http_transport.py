@@ -10,7 +10,7 @@ from messor.drivers.executor.environment import ExecutorEnvironment
 from messor.drivers.executor.interfaces import ExecutorTransportEvents
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import internal, v0, v1_executor
-from messor.runtime.host import Host, HttpConnection, Reply, ReplyStream, Running
+from messor.runtime.host import Host, HttpConnection, ReplyStream, Running
 from messor.wire.recordio import RecordDecoder
 from messor.wire.versions import devolve, evolve
 
@@ -88,12 +88,11 @@ class HttpExecutorTransport:
     def _send(self, name: str, call: v1_executor.Call) -> None:
         if self._calls is None:
             self._calls = self._host.network.http(*self._environment.endpoint)
-        request = self._calls.request("POST", PATH, HEADERS, call.SerializeToString())
-        self._host.tasks.spawn(self._sent(name, request), name)
+        self._host.tasks.spawn(self._sent(name, self._calls, call.SerializeToString()), name)
 
-    async def _sent(self, name: str, request: object) -> None:
+    async def _sent(self, name: str, calls: HttpConnection, body: bytes) -> None:
         try:
-            reply: Reply = await request  # type: ignore[misc]  # a coroutine of Reply
+            reply = await calls.request("POST", PATH, HEADERS, body)
         except ConnectionLost as error:
             log.warning("%s could not be sent: %s", name, error)
             if self._calls is not None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from messor.drivers.scheduler.interfaces import TransportEvents
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import v0, v0_scheduler, v1_scheduler
-from messor.runtime.host import Host, HttpConnection, Reply, ReplyStream, Running, Timer
+from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
 from messor.wire.json_codec import from_json, to_json
 from messor.wire.recordio import RecordDecoder
 from messor.wire.upid import Upid
@@ -102,10 +102,11 @@ class HttpTransport:
         if self._stream_id is not None:
             headers["Mesos-Stream-Id"] = self._stream_id
         kind = v0_scheduler.Call.Type.Name(call.type)
-        request = self._calls.request("POST", PATH, headers, self._encode(call))
         if len(self._unanswered) > MANY:
             self._unanswered = [running for running in self._unanswered if not running.done()]
-        self._unanswered.append(self._host.tasks.spawn(self._sent(kind, request), kind))
+        self._unanswered.append(
+            self._host.tasks.spawn(self._sent(kind, self._calls, headers, self._encode(call)), kind)
+        )
 
     async def drained(self) -> None:
         """Wait for the answers to all calls; the caller limits the time."""
@@ -129,9 +130,9 @@ class HttpTransport:
         message = evolve(call)
         return to_json(message) if self._is_json else message.SerializeToString()
 
-    async def _sent(self, kind: str, request: object) -> None:
+    async def _sent(self, kind: str, calls: HttpConnection, headers: dict[str, str], body: bytes) -> None:
         try:
-            reply: Reply = await request  # type: ignore[misc]  # a coroutine of Reply
+            reply = await calls.request("POST", PATH, headers, body)
         except ConnectionLost as error:
             self._broken(f"{kind} could not be sent: {error}")
             return
