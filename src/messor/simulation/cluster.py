@@ -23,6 +23,7 @@ from messor.simulation.host import SimulatedHost
 from messor.simulation.invariants import Invariants
 from messor.simulation.ledger import Ledger
 from messor.simulation.registry import WatchedStorage
+from messor.simulation.sessions import DriverScheduler, HttpDriverScheduler
 from messor.simulation.world import World
 from messor.wire.upid import Upid
 
@@ -31,6 +32,14 @@ MASTER_PORT = 5050
 AGENT_PORT = 5051
 AGENT_RESOURCES = "cpus:4;mem:4096;disk:10000;ports:[31000-32000]"
 WORK_DIR = "/var/lib/mesos"
+
+KINDS: dict[tuple[bool, bool], type[SimulatedScheduler]] = {
+    (False, False): PidScheduler,
+    (False, True): HttpScheduler,
+    (True, False): DriverScheduler,
+    (True, True): HttpDriverScheduler,
+}
+"""Schedulers by (driver, http)."""
 
 Capability = v0.FrameworkInfo.Capability
 
@@ -178,8 +187,8 @@ class Cluster(World):
     ) -> None:
         """Build from a seed and, unless start is False, run until all agents are registered.
 
-        executors: programs that CommandInfo.value of a custom executor may name, beside ``v0-executor`` and
-        ``v1-executor``.
+        executors: programs that CommandInfo.value of a custom executor may name, beside ``v0-executor``,
+        ``v1-executor``, ``v0-driver`` and ``v1-driver``.
         """
         super().__init__(seed, keep_trace=keep_trace)
         self.ledger = Ledger()
@@ -210,6 +219,7 @@ class Cluster(World):
         name: str = "",
         *,
         http: bool = False,
+        driver: bool = False,
         checkpoint: bool = False,
         failover_timeout: float = 0.0,
         capabilities: Iterable[str] = (),
@@ -221,6 +231,7 @@ class Cluster(World):
     ) -> SimulatedScheduler:
         """Start a scheduler in a process of its own and run until it is subscribed.
 
+        http: whether it speaks the v1 API. driver: whether it leaves the protocol to the real driver's session.
         capabilities: lower-case names, e.g. ``partition_aware``. framework_id: set for a scheduler that takes over.
         subscribe: whether to wait for the answer.
         """
@@ -239,7 +250,7 @@ class Cluster(World):
             info.roles.extend(listed)
         if framework_id:
             info.id.value = framework_id
-        scheduler = self._scheduler(HttpScheduler if http else PidScheduler, info)
+        scheduler = self._scheduler(KINDS[driver, http], info)
         scheduler.acknowledges = acknowledges
         scheduler.declines = declines
         self.frameworks.append(scheduler)

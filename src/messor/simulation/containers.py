@@ -13,6 +13,7 @@ from messor.errors import ContainerError, NotFound
 from messor.protos import v0
 from messor.simulation.executors import HttpExecutor, PidExecutor, SimulatedExecutor
 from messor.simulation.scripts import FOREVER, parse_script
+from messor.simulation.sessions import DriverExecutor, HttpDriverExecutor
 
 if TYPE_CHECKING:
     from messor.runtime.host import Host, Promise, Timer
@@ -24,7 +25,12 @@ ExecutorFactory = Callable[[Mapping[str, str], "Ledger"], SimulatedExecutor]
 
 SIGKILL = 9
 
-BUILT_IN: dict[str, ExecutorFactory] = {"v0-executor": PidExecutor, "v1-executor": HttpExecutor}
+BUILT_IN: dict[str, ExecutorFactory] = {
+    "v0-executor": PidExecutor,
+    "v1-executor": HttpExecutor,
+    "v0-driver": DriverExecutor,
+    "v1-driver": HttpDriverExecutor,
+}
 """What CommandInfo.value of a custom executor may say without registering anything."""
 
 
