@@ -204,6 +204,29 @@ def test_a_kill_reaches_children_that_left_the_session(in_world: InWorld) -> Non
     in_world(story)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="switching users needs root")
+def test_a_task_of_another_user_runs_and_dies_as_that_user(in_world: InWorld) -> None:
+    """The executor is that user too: it must see and reach its own tree without root."""
+
+    async def story(world: World) -> None:
+        await world.containerizer.recover([])
+        for folder in [world.folder, *world.folder.parents][:4]:
+            folder.chmod(0o755)
+        world.sandbox("t").chmod(0o777)
+        command = "id -un; (setsid sleep 300 & echo $! > daemon); touch ready; sleep 300"
+        world.agent.tasks["t"] = task("t", command)
+        await world.containerizer.launch("t", world.spec("t", command, task=True, user="nobody"))
+        await until((world.sandbox("t") / "ready").exists, "the task's start")
+        daemon = int((world.sandbox("t") / "daemon").read_text())
+        world.agent.kill("t")
+        last = await world.agent.until_state("t", "TASK_KILLED")
+        assert last.message == "Command terminated with signal Terminated"
+        await until(lambda: not is_alive(daemon), "the daemon's end")
+        assert (world.sandbox("t") / "stdout").read_text() == "nobody\n"
+
+    in_world(story)
+
+
 def test_a_task_that_outlives_its_completion_time_fails(in_world: InWorld) -> None:
     """No grace, no TASK_KILLING, and FAILED with its reason whatever the exit status."""
 

@@ -15,8 +15,13 @@ from messor.containers.native import paths
 from messor.containers.native.zygote_wire import VERSION, Decoder, Message, encode
 from messor.errors import ConfigurationError, ConnectionLost
 
-_KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "HOME")
-"""The zygote gets no more of the agent's environment: what it forks shows it in /proc."""
+_KEPT_VARIABLES = (
+    *("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "HOME"),
+    *("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+"""What an interpreter and the fetcher need. The zygote gets no more of the agent's environment: what it forks shows it
+in /proc."""
 
 _BACKLOG = 16
 _START_DELAY = 0.5

@@ -333,7 +333,7 @@ class CommandExecutor:
         self._escalation.kill_at = None
         self._last_uuid = self._report(self._task.task_id, judged)
         patience = time.monotonic() + _ACKNOWLEDGEMENT_PATIENCE
-        if self._lost_at is None and (self._give_up_at is None or self._shutting_down):
+        if self._give_up_at is None:
             self._give_up_at = patience
 
     def _report(self, task_id: v1.TaskID, judged: Outcome) -> bytes:
