@@ -76,8 +76,8 @@ class MasterLink(Component):
 
     def lost(self) -> None:
         """Register again when the connection to the master broke: it may have restarted where it was."""
-        log.warning("Master disconnected! Registering with whoever leads now")
         if self._tables.state is AgentState.RUNNING:
+            log.warning("Master disconnected! Registering with whoever leads now")
             self._disconnect()
             self._registration.begin()
 

@@ -85,6 +85,9 @@ class Updates(Component):
             # Its scheduler is gone: nobody would acknowledge, and the stream would never end.
             self._metrics.invalid_status_updates.increment()
             self.ignore(update, f"framework {update.framework_id.value} is unknown or terminating")
+            if framework is not None:
+                # An executor that waits for this would only be killed later.
+                self._outbox.acknowledge(framework.executors.get(update.executor_id.value), pid, update)
             return
         status = update.status
         executor = framework.owners.get(status.task_id.value)
