@@ -29,7 +29,7 @@ from messor.master.state.agent import AgentRecord
 from messor.master.state.lifecycles import AgentState
 from messor.master.state.tables import MasterState
 from messor.model.conversions import apply_checkpointed
-from messor.model.resource_formats import upgrade_all
+from messor.model.resource_formats import downgrade_all, upgrade_all
 from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -157,9 +157,19 @@ class Reregistration(Component):
         agent.fragment = None
         self._tell_frameworks(agent, message.frameworks)
         if not agent.has(v0.SlaveInfo.Capability.RESOURCE_PROVIDER):
-            # An old agent may have missed an operation; newer ones report what they have in UpdateSlaveMessage.
-            self.outbox.to_agent(agent, internal.CheckpointResourcesMessage(resources=agent.checkpointed.messages()))
+            self._send_checkpointed(agent)
         log.info("Agent %s at %s (%s) re-registered", agent.id, agent.pid, agent.hostname)
+
+    def _send_checkpointed(self, agent: AgentRecord) -> None:
+        """Tell an old agent what it has reserved, as it may have missed that; newer ones tell us."""
+        message = internal.CheckpointResourcesMessage(resources=agent.checkpointed.messages())
+        if not agent.has(v0.SlaveInfo.Capability.RESERVATION_REFINEMENT):
+            try:
+                downgrade_all(message)
+            except InvalidRequest as error:
+                log.warning("Not telling agent %s what it has reserved: %s", agent.id, error)
+                return
+        self.outbox.to_agent(agent, message)
 
     def _refresh(self, agent: AgentRecord, message: internal.ReregisterSlaveMessage, total: Resources) -> None:
         """Note what may have changed while the agent was away; oversubscribed resources stay as they were."""

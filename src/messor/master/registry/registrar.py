@@ -75,8 +75,8 @@ class Registrar:
     async def _store_all(self) -> None:
         """Store batch after batch until the queue is empty."""
         while self._queue:
-            # A store costs in proportion to the whole registry. Resting as long as the last one took lets edits gather,
-            # and keeps ten thousand agents that arrive together from costing ten thousand stores.
+            # Encoding costs in proportion to the whole registry. Resting as long as it took last time lets edits gather
+            # and keeps ten thousand agents that arrive together from costing ten thousand encodings.
             rest = self._rest_until - self.host.clock.monotonic()
             if rest > 0:
                 await self.host.tasks.sleep(rest)
@@ -90,9 +90,10 @@ class Registrar:
                 except Conflict as conflict:
                     outcomes.append(conflict)
             if any(outcome is True for outcome in outcomes):
-                await self._store(draft)
-                now = self.host.clock.monotonic()
-                self._rest_until = now + min(now - begin, LONGEST_REST)
+                data = draft.encode()
+                spent = self.host.clock.monotonic() - begin
+                await self._store(draft, data)
+                self._rest_until = self.host.clock.monotonic() + min(spent, LONGEST_REST)
             for (_, promise), outcome in zip(batch, outcomes, strict=True):
                 if isinstance(outcome, Conflict):
                     promise.set_exception(outcome)
@@ -100,14 +101,12 @@ class Registrar:
                     promise.set_result(outcome)
         self._storing = False
 
-    async def _store(self, draft: Contents) -> None:
+    async def _store(self, draft: Contents, data: bytes) -> None:
         """Store one batch, or end the process."""
         assert self._variable is not None
         begin = self.host.clock.monotonic()
         try:
-            stored = await self.host.tasks.within(
-                self.store_timeout, self.storage.store(self._variable, draft.encode())
-            )
+            stored = await self.host.tasks.within(self.store_timeout, self.storage.store(self._variable, data))
         except TimeoutError:
             self._fail(f"Failed to update registry: Failed to perform store within {self.store_timeout:g}secs")
         except Lost as error:

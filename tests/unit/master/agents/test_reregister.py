@@ -312,3 +312,22 @@ def test_only_one_task_of_an_id_may_run(rig: Any) -> None:
     rig.world.settle()
     assert away.last(internal.KillTaskMessage).task_id.value == "t1"
     assert rig.master.state.find_task(scheduler.info.id.value, "t1").agent_id == other.id
+
+
+def test_an_old_agent_is_told_what_it_has_reserved(rig: Any) -> None:
+    """In the format it understands; it may have missed an operation while its connection was broken."""
+    rig.start()
+    agent = rig.agent(register=False, text="cpus:4;mem:1024")
+    reserved = builders.resources("cpus:1", "web")[0]
+    del reserved.reservations[:]
+    reserved.role = "web"
+    reserved.reservation.principal = "ops"
+    agent.send(
+        rig.master.upid,
+        internal.RegisterSlaveMessage(slave=agent.info, version="1.0.0", checkpointed_resources=[reserved]),
+    )
+    rig.world.settle()
+    agent.reregister(version="1.0.0")
+    rig.world.settle()
+    assert list(agent.last(internal.CheckpointResourcesMessage).resources) == [reserved]
+    assert rig.master.state.agents[agent.id].total.reserved("web").cpus == 1.0
