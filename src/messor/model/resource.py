@@ -29,7 +29,7 @@ _SET = v0.Value.SET
 _Source = v0.Resource.DiskInfo.Source
 _STATIC = v0.Resource.ReservationInfo.STATIC
 _DYNAMIC = v0.Resource.ReservationInfo.DYNAMIC
-_pack_double = struct.Struct("<d").pack
+pack_double = struct.Struct("<d").pack
 
 
 class Kind:
@@ -38,6 +38,7 @@ class Kind:
     __slots__ = (
         "__weakref__",
         "_allocations",
+        "_frames",
         "_old_tail",
         "allocation_role",
         "canonical",
@@ -83,6 +84,7 @@ class Kind:
         self.unallocated: Kind = self
         self._old_tail: bytes | None = None
         self._allocations: dict[str, Kind] = {}
+        self._frames: dict[int, tuple[bytes, bytes]] = {}
 
     @property
     def is_whole(self) -> bool:
@@ -126,10 +128,21 @@ class Kind:
         tail = self.old_tail() if old else self.tail
         value = self.unit if self.unit is not None else amount
         if value.__class__ is int:
-            return self.head + b"\x1a\x09\x09" + _pack_double(to_float(value)) + tail
+            return self.head + b"\x1a\x09\x09" + pack_double(to_float(value)) + tail
         body = value.encoded()  # type: ignore[union-attr]
         tag = b"\x22" if self.value_type == _RANGES else b"\x2a"
         return self.head + tag + varint(len(body)) + body + tail
+
+    def scalar_frame(self, field_number: int, *, old: bool) -> tuple[bytes, bytes]:
+        """Give the bytes before and after a scalar's eight bytes in a repeated field; their lengths never change."""
+        key = field_number << 1 | old
+        frame = self._frames.get(key)
+        if frame is None:
+            tail = self.old_tail() if old else self.tail
+            size = len(self.head) + 11 + len(tail)
+            before = varint(field_number << 3 | 2) + varint(size) + self.head + b"\x1a\x09\x09"
+            frame = self._frames[key] = (before, tail)
+        return frame
 
     def old_tail(self) -> bytes:
         """Encode what follows the value in the form before refinement, cached; raises InvalidRequest when refined."""

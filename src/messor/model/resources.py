@@ -8,13 +8,21 @@ calls ``validate_resources`` first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from messor.errors import InvalidRequest
 from messor.model.quantities import Quantities
 from messor.model.ranges import Items, Ranges
-from messor.model.resource import Amount, Kind, parse_resource, resource_text, validate_resource, varint
+from messor.model.resource import (
+    Amount,
+    Kind,
+    pack_double,
+    parse_resource,
+    resource_text,
+    validate_resource,
+    varint,
+)
 from messor.model.scalars import to_float
 from messor.protos import v0
 
@@ -75,18 +83,27 @@ class Resources:
             tag = varint(field_number << 3 | 2)
             parts: list[bytes] = []
             for kind, amount in self._expanded():
-                body = (kind if allocated else kind.unallocated).encoded(amount, old=old)
-                parts += (tag, varint(len(body)), body)
+                shown = kind if allocated else kind.unallocated
+                if kind.is_scalar and kind.unit is None:
+                    before, after = shown.scalar_frame(field_number, old=old)
+                    parts += (before, pack_double(amount // 1000 + amount % 1000 / 1000.0), after)  # type: ignore[operator]
+                else:
+                    body = shown.encoded(amount, old=old)
+                    parts += (tag, varint(len(body)), body)
             data = self._wire[key] = b"".join(parts)
         return data
 
-    def _expanded(self) -> Iterator[tuple[Kind, Amount]]:
-        for kind, amount in self._bag.items():
-            if kind.unit is None or kind.is_shared:
-                yield kind, amount
-            else:
-                for _ in range(amount):  # type: ignore[arg-type]
-                    yield kind, amount
+    def _expanded(self) -> Iterable[tuple[Kind, Amount]]:
+        """List the parts with each copy of a whole kind for itself, shared ones excepted."""
+        parts = self._bag.items()
+        for kind in self._bag:
+            if kind.unit is not None and not kind.is_shared:
+                return [
+                    (kind, amount)
+                    for kind, amount in parts
+                    for _ in range(1 if kind.unit is None or kind.is_shared else amount)  # type: ignore[arg-type]
+                ]
+        return parts
 
     # --- algebra -----------------------------------------------------------------------------------------------------
 
@@ -254,14 +271,22 @@ class Resources:
 
     def allocated_to(self, role: str) -> Resources:
         """Mark every part as allocated to a role."""
+        bag = {kind.allocated_to(role): amount for kind, amount in self._bag.items()}
+        if len(bag) == len(self._bag):
+            return Resources(bag)
         return self._renamed(lambda kind: kind.allocated_to(role))
 
     def unallocated(self) -> Resources:
         """Strip the allocation marks."""
         for kind in self._bag:
             if kind.allocation_role is not None:
-                return self._renamed(lambda kind: kind.unallocated)
-        return self
+                break
+        else:
+            return self
+        bag = {kind.unallocated: amount for kind, amount in self._bag.items()}
+        if len(bag) == len(self._bag):
+            return Resources(bag)
+        return self._renamed(lambda kind: kind.unallocated)
 
     def allocations(self) -> dict[str, Resources]:
         """Split by the role parts are allocated to; parts without a mark go under ``""``."""
