@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from messor import MESOS_VERSION, __version__
 from messor.errors import ConfigurationError
 from messor.master.flags import MasterFlags
 from messor.master.master import NAME, Master
 from messor.runtime.address import choose_address
-from messor.runtime.flags import Usage, load, warnings
+from messor.runtime.flags import Usage, load, texts, warnings
 from messor.runtime.logging import configure
 from messor.runtime.node import Node
 
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    log.info("Messor %s, speaking Mesos %s", __version__, MESOS_VERSION)
+    log.info("Flags at startup: %s", " ".join(f'--{name}="{text}"' for name, text in texts(flags).items()))
     for warning in warnings(flags):
         log.warning("%s", warning)
     node = Node(address, hostname=flags.hostname, hostname_lookup=flags.hostname_lookup)

@@ -127,32 +127,43 @@ class Health(Actor):
 
     def _ping(self, watch: Watch) -> None:
         """Send a ping and come back when the next one is due."""
-        agent = watch.agent
-        body = PING_CONNECTED if agent.is_connected else PING_DISCONNECTED
-        self.host.network.send(watch.observer, agent.pid, PING, body)
-        watch.is_waiting = True
         watch.due = self.host.clock.monotonic() + self.ping_timeout
         self._queue.append(watch)
         if self._timer is None:
             self._timer = self.host.clock.after(self.ping_timeout, self._turn)
+        self._send(watch)
+
+    def _send(self, watch: Watch) -> None:
+        agent = watch.agent
+        body = PING_CONNECTED if agent.is_connected else PING_DISCONNECTED
+        watch.is_waiting = True
+        self.host.network.send(watch.observer, agent.pid, PING, body)
 
     def _turn(self) -> None:
         """Handle every agent whose next ping is due."""
         now = self.host.clock.monotonic()
         queue = self._queue
-        while queue and (queue[0].is_over or queue[0].due <= now + 1e-6):
-            watch = queue.popleft()
-            if watch.is_over:
-                continue
-            if watch.is_waiting:
-                watch.missed += 1
-                if watch.missed >= self.max_ping_timeouts and watch.permit is None:
-                    self._give_up(watch)
-            if not watch.is_over:
-                self._ping(watch)
-        self._timer = None
-        if queue:
-            self._timer = self.host.clock.after(max(queue[0].due - now, ROUNDING), self._turn)
+        try:
+            while queue and (queue[0].is_over or queue[0].due <= now + 1e-6):
+                watch = queue.popleft()
+                if watch.is_over:
+                    continue
+                watch.due = now + self.ping_timeout
+                queue.append(watch)
+                self._judge(watch)
+                if not watch.is_over:
+                    self._send(watch)
+        finally:  # whatever one agent made go wrong, the others must be watched on
+            self._timer = None
+            if queue:
+                self._timer = self.host.clock.after(max(queue[0].due - now, ROUNDING), self._turn)
+
+    def _judge(self, watch: Watch) -> None:
+        """Count a ping that was not answered."""
+        if watch.is_waiting:
+            watch.missed += 1
+            if watch.missed >= self.max_ping_timeouts and watch.permit is None:
+                self._give_up(watch)
 
     def _give_up(self, watch: Watch) -> None:
         """Let an agent be marked unreachable, as soon as the limit on removals allows; a pong until then saves it."""
