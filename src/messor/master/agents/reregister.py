@@ -229,19 +229,23 @@ class Reregistration(Component):
             else "Unknown agent reregistered"
         )
         now = self.clock.now()
+        returned: dict[str, set[str]] = {}
         for task in tasks:
             framework = self.state.frameworks.get(task.framework_id.value)
             if framework is None:
                 continue
-            # It may have been declared ended by us, without the agent having heard of it (MESOS-9940).
             framework.unreachable_tasks.pop(task.task_id.value, None)
-            if any(completed.id == task.task_id.value for completed in framework.completed_tasks):
-                kept = [completed for completed in framework.completed_tasks if completed.id != task.task_id.value]
-                framework.completed_tasks.clear()
-                framework.completed_tasks.extend(kept)
+            returned.setdefault(framework.id, set()).add(task.task_id.value)
             if framework.is_connected:
                 update = internal.StatusUpdateMessage(update=back_update(task, text, now), pid=NOBODY)
                 self.outbox.to_framework(framework, update)
+        for framework_id, task_ids in returned.items():
+            # We may have declared them ended without the agent having heard of it (MESOS-9940).
+            completed = self.state.frameworks[framework_id].completed_tasks
+            if any(task.id in task_ids for task in completed):
+                kept = [task for task in completed if task.id not in task_ids]
+                completed.clear()
+                completed.extend(kept)
 
     def _add(
         self, sender: Upid, message: internal.ReregisterSlaveMessage, total: Resources, tasks: Iterable[v0.Task]

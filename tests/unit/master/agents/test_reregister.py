@@ -331,3 +331,20 @@ def test_an_old_agent_is_told_what_it_has_reserved(rig: Any) -> None:
     rig.world.settle()
     assert list(agent.last(internal.CheckpointResourcesMessage).resources) == [reserved]
     assert rig.master.state.agents[agent.id].total.reserved("web").cpus == 1.0
+
+
+def test_a_task_that_was_declared_ended_is_not_completed_as_well(rig: Any) -> None:
+    """It was lost with its agent's removal, and comes back running with the agent (MESOS-9940)."""
+    rig.start()
+    scheduler = rig.scheduler(checkpoint=True)
+    agent = rig.agent()
+    rig.launch(scheduler, agent)
+    agent.unregister()
+    rig.world.settle()
+    framework = rig.master.state.frameworks[scheduler.info.id.value]
+    assert [task.id for task in framework.completed_tasks] == ["t1"]
+    agent.reregister(tasks=[reported(agent, scheduler)], frameworks=[scheduler.info])
+    rig.world.settle()
+    assert list(framework.tasks) == ["t1"]
+    assert list(framework.completed_tasks) == []
+    assert scheduler.statuses()[-1].message == "Unknown agent reregistered"
