@@ -493,3 +493,20 @@ def test_a_result_is_resent_until_it_is_acknowledged(desk: AgentDesk) -> None:
     desk.master.send(desk.upid, message)
     desk.world.advance(100)
     assert len(desk.master.received(internal.UpdateOperationStatusMessage)) == 2
+
+
+def test_what_an_earlier_agent_left_behind_is_collected_too() -> None:
+    """Sandboxes of ids that will never come back, in time (G12)."""
+    desk = AgentDesk(gc_delay=100.0)
+    desk.run("t", checkpoint=True)
+    old = f"/w/slaves/{desk.id}"
+    desk.agent.retire("end")
+    desk.world.advance(6)
+    desk.start()
+    desk.world.advance(50)
+    assert desk.host.disk.exists(old)
+    desk.world.advance(100)
+    assert not desk.host.disk.exists(old)
+    assert not desk.host.disk.exists("/w/meta/slaves/M-S0")
+    assert desk.host.disk.exists("/w/meta/slaves/M-S1")
+    desk.close()

@@ -165,6 +165,7 @@ class Agent(Actor):
             self.updates,
             terminations,
             reconnection,
+            self.garbage,
             self.containerizer,
             self._boot_id,
             self.registration.begin,

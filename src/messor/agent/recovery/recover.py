@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from messor.agent.checkpoint.paths import LATEST
 from messor.agent.checkpoint.read import CheckpointReader, Found, FoundExecutor, FoundFramework, FoundTask
 from messor.agent.executors.start import container_status
 from messor.agent.recovery.compatibility import check_additive, check_equal, with_hint
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from messor.agent.state.signals import Signals
     from messor.agent.state.tables import Tables
     from messor.agent.updates.receive import Updates
+    from messor.agent.upkeep.garbage import Garbage
     from messor.containers.containerizer import Containerizer
     from messor.runtime.host import Host
 
@@ -53,6 +55,7 @@ class Recovery(Component):
         updates: Updates,
         terminations: Terminations,
         reconnection: Reconnection,
+        garbage: Garbage,
         containerizer: Containerizer,
         boot_id: str,
         recovered: Callable[[], None],
@@ -68,6 +71,7 @@ class Recovery(Component):
         self._updates = updates
         self._terminations = terminations
         self._reconnection = reconnection
+        self._garbage = garbage
         self._containerizer = containerizer
         self._boot_id = boot_id
         self._recovered = recovered
@@ -91,6 +95,7 @@ class Recovery(Component):
         if self._tables.state is not AgentState.RECOVERING:
             return
         log.info("Finished recovery")
+        self._collect_old_agents()
         self._tables.become(AgentState.DISCONNECTED)
         if self._flags.recover == "cleanup":
             self._reconnection.leave()
@@ -110,11 +115,14 @@ class Recovery(Component):
             found = CheckpointReader(disk, self._paths, strict=self._flags.strict).read()
             if found.agent is not None:
                 self._compare(found)
+                self._tables.info.id.CopyFrom(found.agent.id)
         except ConfigurationError as error:
             raise ConfigurationError(with_hint(str(error), self._paths.latest_agent())) from error
         if found.boot_id != self._boot_id:
             if found.boot_id is not None:
                 log.info("Agent host rebooted: executors of before are gone")
+                for framework in found.frameworks:
+                    self._signals.framework_retired(Framework(framework.info, None, 0))
                 found.frameworks.clear()
             self._checkpoints.boot_id(self._boot_id)
         self._metrics.recovery_errors.increment(found.errors)
@@ -127,6 +135,13 @@ class Recovery(Component):
         else:
             check_equal(found.agent, self._tables.info)
 
+    def _collect_old_agents(self) -> None:
+        """Condemn what earlier agent ids of this work_dir left behind."""
+        for folder in (self._paths.slaves(), f"{self._paths.meta}/slaves"):
+            for name in self._host.disk.list(folder):
+                if name not in (self._tables.agent_id, LATEST):
+                    self._garbage.condemn(f"{folder}/{name}")
+
     # --- rebuilding --------------------------------------------------------------------------------------------------
 
     async def _rebuild(self, found: Found) -> None:
@@ -138,8 +153,6 @@ class Recovery(Component):
                 with_hint(f"Checkpointed resources do not fit: {error}", self._paths.latest_agent())
             ) from error
         self._tables.drain_config = found.drain_config
-        if found.agent is not None:
-            self._tables.info.id.CopyFrom(found.agent.id)
         for framework in found.frameworks:
             self._recover_framework(framework)
         known = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,7 +24,11 @@ class _Condemned(NamedTuple):
 
 
 class Garbage:
-    """Paths that will be removed. A path that is used again is kept by saying so in time."""
+    """Paths that will be removed. A path that is used again is kept by saying so in time.
+
+    A busy agent condemns thousands: the next one due is found in a heap, in which entries of paths that were kept or
+    condemned anew are void.
+    """
 
     def __init__(self, host: Host, metrics: AgentMetrics, delay: float) -> None:
         """delay: seconds a path is kept after its last change, ``--gc_delay``."""
@@ -31,18 +36,22 @@ class Garbage:
         self._metrics = metrics
         self._delay = delay
         self._condemned: dict[str, _Condemned] = {}
+        self._order: list[tuple[float, str]] = []
         self._timer: Timer | None = None
         self._timer_due = 0.0
         metrics.gc_pending = lambda: len(self._condemned)
 
     def condemn(self, path: str, removed: Callable[[], None] | None = None) -> None:
         """Remove a path when ``delay`` has passed since its last change; ``removed`` is called then."""
+        now = self._host.clock.now()
         try:
             modified = self._host.disk.modified(path)
         except (DiskFailed, NotFound):
-            modified = self._host.clock.now()
-        remaining = max(self._delay - max(self._host.clock.now() - modified, 0.0), 0.0)
-        self._condemned[path] = _Condemned(self._host.clock.monotonic() + remaining, removed)
+            modified = now
+        remaining = max(self._delay - max(now - modified, 0.0), 0.0)
+        due = self._host.clock.monotonic() + remaining
+        self._condemned[path] = _Condemned(due, removed)
+        heapq.heappush(self._order, (due, path))
         self._arm()
 
     def keep(self, path: str) -> None:
@@ -51,8 +60,7 @@ class Garbage:
 
     def prune(self, max_age: float) -> None:
         """Remove at once what would have to go if paths were only kept for max_age seconds."""
-        horizon = self._host.clock.monotonic() + self._delay - max_age
-        self._remove_due(horizon)
+        self._remove_due(self._host.clock.monotonic() + self._delay - max_age)
 
     def stop(self) -> None:
         """Forget the timer."""
@@ -61,9 +69,10 @@ class Garbage:
             self._timer = None
 
     def _arm(self) -> None:
-        if not self._condemned:
+        """Wake when the next path is due; waking for one that was kept meanwhile is harmless."""
+        if not self._order:
             return
-        due = min(condemned.due for condemned in self._condemned.values())
+        due = self._order[0][0]
         if self._timer is not None:
             if self._timer_due <= due:
                 return
@@ -77,8 +86,10 @@ class Garbage:
         self._arm()
 
     def _remove_due(self, horizon: float) -> None:
-        for path, condemned in list(self._condemned.items()):
-            if condemned.due <= horizon:
+        while self._order and self._order[0][0] <= horizon:
+            due, path = heapq.heappop(self._order)
+            condemned = self._condemned.get(path)
+            if condemned is not None and condemned.due == due:
                 del self._condemned[path]
                 self._host.tasks.spawn(self._remove(path, condemned.removed), f"remove {path}")
 
