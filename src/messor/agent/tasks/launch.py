@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from messor.agent.executors.generate import executor_of
 from messor.agent.state.framework import Framework
 from messor.agent.state.lifecycles import AgentState, ExecutorState, FrameworkState
-from messor.errors import MesosError
+from messor.errors import MesosError, RemoteProtocolError
 from messor.model.resource_formats import upgrade_all
 from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
-from messor.wire.upid import Upid, parse_upid
+from messor.wire.upid import NOBODY, Upid, parse_upid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -150,10 +150,9 @@ class Launches(Component):
                 self.ignore("a task launch", f"framework {framework.id} is terminating")
                 return None
             return framework
-        pid = parse_upid(pid_text) if pid_text else None
         framework = Framework(
             info,
-            pid if pid is not None and pid.is_reachable else None,
+            _pid(pid_text),
             self._flags.max_completed_executors_per_framework,
         )
         if info.checkpoint:
@@ -277,8 +276,7 @@ class Launches(Component):
         if framework.state is FrameworkState.TERMINATING:
             self.ignore(message, "the framework is terminating")
             return
-        pid = parse_upid(message.pid) if message.pid else None
-        framework.pid = pid if pid is not None and pid.is_reachable else None
+        framework.pid = _pid(message.pid)
         if message.HasField("framework_info"):
             framework.update(message.framework_info)
         if framework.info.checkpoint:
@@ -286,6 +284,16 @@ class Launches(Component):
                 self._checkpoints.framework(framework)
             except MesosError as error:
                 log.error("Failed to checkpoint framework %s: %s", framework.id, error)
+
+
+def _pid(text: str) -> Upid | None:
+    """Read a scheduler's pid; None for those that speak HTTP, and for text that is no pid."""
+    try:
+        pid = parse_upid(text) if text else NOBODY
+    except RemoteProtocolError as error:
+        log.warning("Reaching a framework through the master only: %s", error)
+        return None
+    return pid if pid.is_reachable else None
 
 
 def _is_checkpointed(resource: v0.Resource) -> bool:

@@ -230,9 +230,11 @@ class Updates(Component):
         if not over:
             return
         framework = self._tables.frameworks.get(framework_id)
-        executor = framework.owners.pop(task_id, None) if framework is not None else None
-        if framework is None or executor is None:
+        executor = framework.owners.get(task_id) if framework is not None else None
+        if framework is None or executor is None or task_id not in executor.terminated:
+            # A task that was dropped never had an owner; one that has may be a later task of the same name.
             return
+        del framework.owners[task_id]
         executor.complete(task_id)
         self._signals.task_completed(framework, executor)
 
