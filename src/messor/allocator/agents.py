@@ -11,14 +11,13 @@ from messor.protos import v0
 class Whole:
     """An offer of everything that is available on some agent, for one role."""
 
-    __slots__ = ("available", "enough", "marked", "plain", "role", "vector", "version")
+    __slots__ = ("available", "enough", "marked", "role", "vector", "version")
 
     def __init__(self, available: Resources, role: str, *, enough: bool) -> None:
-        """Put it in the order of offers and mark it."""
+        """Mark what is available; it is in the order of offers."""
         self.available = available
         self.role = role
-        self.plain = available.nonscalars_first()
-        self.marked = self.plain.allocated_to(role)
+        self.marked = available.allocated_to(role)
         self.vector: Vector = ()
         """Its scalars ready to be booked, in this version of the pool."""
         self.version = -1
@@ -79,7 +78,8 @@ class Agent:
 
     def update_total(self, total: Resources) -> None:
         """Take over what the agent has in all."""
-        self.total = total
+        # In the order of offers, which taking away from it keeps.
+        self.total = total = total.nonscalars_first()
         self.has_gpus = total.scalars().get("gpus", 0) > 0
         self._look_closer()
         self._recount()

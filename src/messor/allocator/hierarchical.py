@@ -355,7 +355,7 @@ class HierarchicalAllocator:
             whole = agent.offer
             for role, part in resources.allocations().items():
                 # Mostly all of an offer of everything comes back: the very same bag is quick to recognise later.
-                plain = whole.plain if whole is not None and whole.marked is part else part.unallocated()
+                plain = whole.available if whole is not None and whole.marked is part else part.unallocated()
                 self.refusals.add(agent_id, (framework_id, role), plain, expires)
 
     def _book(self, agent: Agent, framework: Framework, resources: Resources) -> None:

@@ -83,20 +83,22 @@ class Round:
             assert leaf is not None  # a role without active frameworks is not in the order
             framework_id: str = leaf.client  # type: ignore[assignment]
             whole = agent.offer
-            if whole is None or whole.available is not agent.available or whole.role != role:
+            available = agent.available
+            if whole is None or whole.available is not available or whole.role != role:
                 whole = self._whole(agent, role)
+                available = whole.available
             if not whole.enough or frameworks[framework_id].min_allocatable:
                 self.share_out(agent)
                 continue
             marked = whole.marked
             if agent.out:
-                agent.take(framework_id, whole.plain, marked, everything=True)
+                agent.take(framework_id, available, marked, everything=True)
             else:
                 agent.out[framework_id] = marked
-                agent.out_total = whole.plain
+                agent.out_total = available
                 agent.available = EMPTY
             if whole.version != pool.version:
-                whole.vector = pool.vector(whole.plain.scalars())
+                whole.vector = pool.vector(available.scalars())
                 whole.version = pool.version
             role_sorter.allocated_first(role_leaf, whole.vector)
             sorter.allocated_first(leaf, whole.vector)
@@ -110,7 +112,7 @@ class Round:
         books = self.books
         sorters = books.sorters
         frameworks = books.frameworks
-        was_available = agent.available
+        was_out = agent.out_total
         roles = books.role_sorter.walk()
         for role in roles:
             sorter = sorters[role]
@@ -131,7 +133,7 @@ class Round:
                 if not agent.available:
                     break
         roles.close()
-        if agent.available is was_available and agent.id not in self.offered_shared:
+        if agent.out_total is was_out and agent.id not in self.offered_shared:
             agent.refused_by_all = books.generation
 
     def _patience(self, agent: Agent, role: str, sorter: DrfSorter) -> int:
@@ -150,7 +152,7 @@ class Round:
     def _search(self, agent: Agent, role: str, sorter: DrfSorter) -> None:
         """Offer everything to the first framework of a role that did not refuse it."""
         whole = self._whole(agent, role)
-        blocked = self.books.refusals.blocked(agent.id, role, whole.plain)
+        blocked = self.books.refusals.blocked(agent.id, role, whole.available)
         for framework_id in sorter.in_order(blocked):
             if not self._try(agent, role, self.books.frameworks[framework_id]):
                 break
@@ -160,7 +162,7 @@ class Round:
         marked: Resources | None = None
         if agent.is_plain:
             whole = self._whole(agent, role)
-            plain, marked, enough = whole.plain, whole.marked, whole.enough
+            plain, marked, enough = whole.available, whole.marked, whole.enough
         else:
             part = self._part(agent, role, framework)
             if part is None:
@@ -192,6 +194,10 @@ class Round:
                 enough = _is_enough(available, self.books.options.min_allocatable)
                 whole = made[key] = Whole(available, role, enough=enough)
             agent.offer = whole
+            # Agents with equal resources share one bag: less memory, and recognised by address from now on.
+            if agent.total is available:
+                agent.total = whole.available
+            agent.available = whole.available
         return whole
 
     def _part(self, agent: Agent, role: str, framework: Framework) -> tuple[Resources, bool] | None:

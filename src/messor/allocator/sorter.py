@@ -74,8 +74,11 @@ class Pool:
 
     def vector(self, scalars: Mapping[str, int]) -> Vector:
         """Prepare scalars for booking; valid while the version stays the same."""
-        numbered = [(self.index(name), milli) for name, milli in scalars.items()]
-        return tuple((index, milli, self.sizes[index]) for index, milli in numbered)
+        indexes, sizes = self._index, self.sizes
+        try:
+            return tuple([(indexes[name], milli, sizes[indexes[name]]) for name, milli in scalars.items()])
+        except KeyError:
+            return tuple([(self.index(name), milli, sizes[self.index(name)]) for name, milli in scalars.items()])
 
     def named(self, sums: Iterable[int]) -> dict[str, int]:
         """Turn a list of sums into a mapping, leaving out zeros."""

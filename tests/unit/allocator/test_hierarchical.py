@@ -427,7 +427,7 @@ def test_reserving_what_was_offered_changes_the_agents_total() -> None:
     reserved = taken.push_reservation(v0.Resource.ReservationInfo(type=v0.Resource.ReservationInfo.DYNAMIC, role="a"))
     world.books.update_allocation("f1", "s0", offered, [Conversion(taken, reserved)])
     agent = world.books.agents["s0"]
-    assert str(agent.total) == "cpus:1; mem:100; cpus(reservations: [(DYNAMIC,a)]):1"
+    assert str(agent.total) == "cpus(reservations: [(DYNAMIC,a)]):1; cpus:1; mem:100"
     assert agent.out["f1"] == offered - taken + reserved
     assert world.books.dominant_shares() == {"a": 1.0}
     assert world.books.roles.consumed["a"] == {"cpus": 1000}
@@ -443,7 +443,7 @@ def test_an_operator_converts_only_what_nobody_holds() -> None:
     world.agent("s0", "cpus:2;mem:100")
     reserved = parse_resources("cpus(a):1")
     world.books.update_available("s0", [Conversion(parse_resources("cpus:1"), reserved)])
-    assert str(world.books.agents["s0"].available) == "cpus:1; mem:100; cpus(reservations: [(STATIC,a)]):1"
+    assert str(world.books.agents["s0"].available) == "cpus(reservations: [(STATIC,a)]):1; cpus:1; mem:100"
     world.framework("f1", "b")
     world.round()
     with pytest.raises(InvalidRequest):
