@@ -47,11 +47,6 @@ FOR_OTHERS = {
 """Messages that neither master nor agent handles."""
 
 NOT_YET = {
-    "AcknowledgeOperationStatusMessage": "operations with feedback do not exist yet",
-    "ApplyOperationMessage": "operations with feedback do not exist yet",
-    "CheckpointResourcesMessage": "only old masters send it",
-    "DrainSlaveMessage": "draining does not exist yet",
-    "ReconcileOperationsMessage": "operations with feedback do not exist yet",
     "UpdateOperationStatusMessage": "operations with feedback do not exist yet",
 }
 """Messages whose feature does not exist yet; whoever builds it removes the line."""
