@@ -139,7 +139,7 @@ class TaskUpdates(Component):
         status = update.status
         latest = update.latest_state if update.HasField("latest_state") else status.state
         before = task.state
-        if before not in TERMINAL_STATES:
+        if before not in OVER:  # what was freed must not be counted again, whatever an agent says
             task.state = latest
             if latest in TERMINAL_STATES:
                 framework = self.state.frameworks.get(task.framework_id)
