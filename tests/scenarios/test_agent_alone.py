@@ -510,3 +510,11 @@ def test_what_an_earlier_agent_left_behind_is_collected_too() -> None:
     assert not desk.host.disk.exists("/w/meta/slaves/M-S0")
     assert desk.host.disk.exists("/w/meta/slaves/M-S1")
     desk.close()
+
+
+@pytest.mark.parametrize("task_id", ["..", "a/b", "", "x" * 256])
+def test_ids_that_are_no_names_are_refused(desk: AgentDesk, task_id: str) -> None:
+    """They become names of folders."""
+    desk.run(task_id)
+    assert not desk.agent.tables.frameworks
+    assert desk.host.is_alive

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING
 from messor.agent.executors.generate import executor_of
 from messor.agent.state.framework import Framework
 from messor.agent.state.lifecycles import AgentState, ExecutorState, FrameworkState
-from messor.errors import MesosError, RemoteProtocolError
+from messor.errors import InvalidRequest, MesosError, RemoteProtocolError
+from messor.model.ids import validate_id
 from messor.model.resource_formats import upgrade_all
 from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
+from messor.wire.texts import bad_text
 from messor.wire.upid import NOBODY, Upid, parse_upid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from google.protobuf.message import Message
 
     from messor.agent.checkpoint.paths import Paths
     from messor.agent.checkpoint.write import Checkpoints
@@ -70,14 +74,14 @@ class Launches(Component):
     @on(internal.RunTaskMessage)
     def run_task(self, sender: Upid, message: internal.RunTaskMessage) -> None:
         """Launch one task."""
-        if not self._may_run(sender, message, (message.task,)):
+        task = message.task
+        executor_id = (task.executor.executor_id if task.HasField("executor") else task.task_id).value
+        if not self._may_run(sender, message, (task,), message.framework.id.value, executor_id):
             return
         upgrade_all(message)
         framework = self._framework(message.framework, message.pid)
         if framework is None:
             return
-        task = message.task
-        executor_id = (task.executor.executor_id if task.HasField("executor") else task.task_id).value
         executor = framework.executors.get(executor_id)
         wanted = message.launch_executor if message.HasField("launch_executor") else None
         if self._is_refused(framework, executor, executor_id, (task,), message.resource_version_uuids, wanted):
@@ -96,13 +100,13 @@ class Launches(Component):
     def run_task_group(self, sender: Upid, message: internal.RunTaskGroupMessage) -> None:
         """Launch a task group: all of its tasks or none (G16)."""
         tasks = message.task_group.tasks
-        if not self._may_run(sender, message, tasks):
+        executor_id = message.executor.executor_id.value
+        if not self._may_run(sender, message, tasks, message.framework.id.value, executor_id):
             return
         upgrade_all(message)
         framework = self._framework(message.framework, "")
         if framework is None:
             return
-        executor_id = message.executor.executor_id.value
         executor = framework.executors.get(executor_id)
         wanted = message.launch_executor if message.HasField("launch_executor") else None
         if self._is_refused(framework, executor, executor_id, tasks, message.resource_version_uuids, wanted):
@@ -128,8 +132,10 @@ class Launches(Component):
 
     # --- guards ------------------------------------------------------------------------------------------------------
 
-    def _may_run(self, sender: Upid, message: object, tasks: Iterable[v0.TaskInfo]) -> bool:
-        """Whether the message is for us, now."""
+    def _may_run(
+        self, sender: Upid, message: Message, tasks: Iterable[v0.TaskInfo], framework_id: str, executor_id: str
+    ) -> bool:
+        """Whether the message is for us, now, and makes sense: ids become names of folders."""
         if sender != self._tables.master:
             self.ignore(message, f"{sender} is not the leading master")
             return False
@@ -140,6 +146,20 @@ class Launches(Component):
             if task.slave_id.value != self._tables.agent_id:
                 self.ignore(message, f"task {task.task_id.value} is for agent {task.slave_id.value}")
                 return False
+        bad = bad_text(message)
+        if bad is not None:
+            self.ignore(message, f"field '{bad}' is not UTF-8")
+            return False
+        task_ids = [task.task_id.value for task in tasks]
+        try:
+            for name in (framework_id, executor_id, *task_ids):
+                validate_id(name)
+        except InvalidRequest as error:
+            self.ignore(message, str(error))
+            return False
+        if len(set(task_ids)) != len(task_ids):
+            self.ignore(message, "it names a task twice")
+            return False
         return True
 
     def _framework(self, info: v0.FrameworkInfo, pid_text: str) -> Framework | None:
