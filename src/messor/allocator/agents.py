@@ -11,12 +11,14 @@ from messor.protos import v0
 class Whole:
     """An offer of everything that is available on some agent, for one role."""
 
-    __slots__ = ("available", "enough", "marked", "role", "vector", "version")
+    __slots__ = ("available", "enough", "marked", "role", "siblings", "vector", "version")
 
-    def __init__(self, available: Resources, role: str, *, enough: bool) -> None:
+    def __init__(self, available: Resources, role: str, siblings: dict[str, Whole], *, enough: bool) -> None:
         """Mark what is available; it is in the order of offers."""
         self.available = available
         self.role = role
+        self.siblings = siblings
+        """The same for other roles, as far as they were made."""
         self.marked = available.allocated_to(role)
         self.vector: Vector = ()
         """Its scalars ready to be booked, in this version of the pool."""

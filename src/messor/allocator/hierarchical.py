@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import random
 
 
+_MADE_LIMIT = 8192
+
+
 class HierarchicalAllocator:
     """All that is known, and who gets what of it."""
 
@@ -46,8 +49,9 @@ class HierarchicalAllocator:
         self.role_sorter = self._new_sorter()
         self.sorters: dict[str, DrfSorter] = {}
         """By role: the order of its frameworks."""
-        self.made: dict[tuple[Resources, str], Whole] = {}
+        self.made: dict[Resources, dict[str, Whole]] = {}
         """Offers of everything an agent has, by what that is and role."""
+        self._made_count = 0
         self.generation = 0
         """Grows whenever a framework may want what it did not want before."""
 
@@ -69,6 +73,15 @@ class HierarchicalAllocator:
             # Ordered by id first: a set's own order would differ from run to run, and the shuffle with it.
             known = [agents[agent_id] for agent_id in sorted(candidates) if agent_id in agents]
         return Round(self).run(known)
+
+    def make_room(self) -> None:
+        """Forget what offers were made of when there are too many: most clusters have few sizes of machines."""
+        self._made_count += 1
+        if self._made_count > _MADE_LIMIT:
+            for siblings in self.made.values():
+                siblings.clear()
+            self.made.clear()
+            self._made_count = 1
 
     # --- frameworks --------------------------------------------------------------------------------------------------
 

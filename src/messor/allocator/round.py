@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from messor.allocator.hierarchical import HierarchicalAllocator
 
 
-_MADE_LIMIT = 4096
-"""How many offers of everything are kept for agents that have the same: most clusters have few sizes of machines."""
-
-
 class Round:
     """The state of one round."""
 
@@ -84,9 +80,11 @@ class Round:
             framework_id: str = leaf.client  # type: ignore[assignment]
             whole = agent.offer
             available = agent.available
-            if whole is None or whole.available is not available or whole.role != role:
+            if whole is None or whole.available is not available:
                 whole = self._whole(agent, role)
                 available = whole.available
+            elif whole.role != role:
+                whole = agent.offer = whole.siblings.get(role) or self._whole(agent, role)
             if not whole.enough or frameworks[framework_id].min_allocatable:
                 self.share_out(agent)
                 continue
@@ -185,14 +183,14 @@ class Round:
         available = agent.available
         whole = agent.offer
         if whole is None or whole.available is not available or whole.role != role:
-            made = self.books.made
-            key = (available, role)
-            whole = made.get(key)
+            siblings = self.books.made.get(available)
+            if siblings is None:
+                siblings = self.books.made[available] = {}
+            whole = siblings.get(role)
             if whole is None:
-                if len(made) >= _MADE_LIMIT:
-                    made.clear()
+                self.books.make_room()
                 enough = _is_enough(available, self.books.options.min_allocatable)
-                whole = made[key] = Whole(available, role, enough=enough)
+                whole = siblings[role] = Whole(available, role, siblings, enough=enough)
             agent.offer = whole
             # Agents with equal resources share one bag: less memory, and recognised by address from now on.
             if agent.total is available:
