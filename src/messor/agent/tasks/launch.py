@@ -297,7 +297,7 @@ class Launches(Component):
             self.ignore(message, "the framework is terminating")
             return
         framework.pid = _pid(message.pid)
-        if message.HasField("framework_info"):
+        if message.HasField("framework_info") and message.framework_info.id.value == framework.id:
             framework.update(message.framework_info)
         if framework.info.checkpoint:
             try:
