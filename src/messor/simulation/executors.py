@@ -99,7 +99,7 @@ class SimulatedExecutor(Actor):
     def launch(self, info: v0.TaskInfo) -> None:
         """Start a task's script."""
         task_id = info.task_id.value
-        text = info.command.value if info.HasField("command") else info.data.decode()
+        text = info.command.value if info.HasField("command") else info.data.decode(errors="replace")
         task = self.tasks[task_id] = RunningTask(info, parse_script(text))
         self.unacknowledged_tasks[task_id] = info
         if self.only_task is not None:

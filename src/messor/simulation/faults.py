@@ -30,7 +30,7 @@ LOSABLE = (
 """What may be lost one by one. Launches are not: Mesos has no remedy for a lost launch but reconciliation."""
 
 SCRIPTS = ("sleep 1", "sleep 5; exit 1", "sleep 30", "sleep 200", "sleep 100000", "exit 0", "trap '' TERM; sleep 500")
-EXECUTORS = ("", "", "v0-executor", "v1-executor")
+EXECUTORS = ("", "", "v0-executor", "v1-executor", "v0-driver", "v1-driver")
 LONGEST_CALM = 25
 """Minutes: the longest pause between two attempts to deliver an update is ten, and a task may have two on the way."""
 PAUSES = (0.0, 0.01, 0.5, 2.0, 10.0, 40.0, 90.0)

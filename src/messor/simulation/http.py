@@ -224,6 +224,12 @@ class ClientConnection:
         plain, _, query = path.partition("?")
         lowered = {name.lower(): value for name, value in headers.items()}
         request = Request(method, unquote(plain), lowered, body, query, self.host.address)
+        for told in self.network.requesters:
+            told(self, request)
+        return self.send(request, streaming=streaming)
+
+    def send(self, request: Request, *, streaming: bool = False) -> Exchange:
+        """Send a request as it is."""
         exchange = Exchange(self, request, streaming=streaming)
         self._pending.append((exchange, None))
         if streaming:

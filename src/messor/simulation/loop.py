@@ -57,13 +57,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         handle = self._ready.popleft()
         if not handle.cancelled():
             self._running = True
-            before = asyncio._get_running_loop()
             asyncio._set_running_loop(self)
             try:
                 self.events += 1
                 handle._run()
             finally:
-                asyncio._set_running_loop(before)
+                asyncio._set_running_loop(None)
                 self._running = False
             if self.after_step is not None:
                 self.after_step()

@@ -20,6 +20,7 @@ from messor.wire.upid import Upid
 
 if TYPE_CHECKING:
     from messor.runtime.actor import Actor
+    from messor.runtime.http import Request
     from messor.simulation.host import SimulatedHost
     from messor.simulation.http import Exchange
     from messor.simulation.loop import SimulatedLoop
@@ -102,6 +103,8 @@ class Network:
         """Told of each message after it was handled."""
         self.senders: list[Callable[[Envelope], None]] = []
         """Told of each message when it is sent."""
+        self.requesters: list[Callable[[ClientConnection, Request], None]] = []
+        """Told of each HTTP request when it is sent."""
         self._connections: dict[tuple[Address, Address], Connection] = {}
         self._last: dict[tuple[Address, Address], float] = {}
         self._cut: dict[tuple[str, str], None] = {}
