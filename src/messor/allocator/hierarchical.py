@@ -97,7 +97,7 @@ class HierarchicalAllocator:
         """Add a framework; what agents came with and said it uses is booked for it now."""
         framework = Framework(framework_id, info, suppressed, active=active)
         self.frameworks[framework_id] = framework
-        for role in framework.roles:
+        for role in sorted(framework.roles):  # the random sorter draws in the order clients were added
             self._track(framework, role)
             if active and role not in framework.suppressed:
                 self._set_active(framework_id, role, active=True)
@@ -149,7 +149,7 @@ class HierarchicalAllocator:
         framework = self.frameworks[framework_id]
         old_roles, old_suppressed = framework.roles, frozenset(framework.suppressed)
         framework.update(info)
-        for role in framework.roles - old_roles:
+        for role in sorted(framework.roles - old_roles):
             self._track(framework, role)
             if framework.active:
                 self._set_active(framework_id, role, active=True)
