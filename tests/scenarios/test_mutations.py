@@ -51,7 +51,7 @@ def test_mutated_messages_do_no_harm(quiet: None, seed: int, *, http: bool) -> N
                 if round_number == 3:
                     framework.kill(task)
         cluster.advance(10)
-    assert mutator.count > 100
+    assert mutator.count > 10
     assert cluster.master.is_running
     cluster.check()
     cluster.close()
