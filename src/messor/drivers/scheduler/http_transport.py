@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from messor.drivers.outcomes import ACCEPTED, Outcome, Told, What
 from messor.drivers.scheduler.interfaces import TransportEvents
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import v0, v0_scheduler, v1_scheduler
@@ -26,6 +27,9 @@ PATH = "/master/api/v1/scheduler"
 
 SILENCE_FACTOR = 5
 """Heartbeats that may be missing before the stream counts as broken; as many as upstream's library allows."""
+
+FIRST_SILENCE = 75.0
+"""Seconds a master may take to answer SUBSCRIBE, and then to send the first event."""
 
 MANY = 1000
 """Answered calls that are kept at most until they are forgotten."""
@@ -53,6 +57,8 @@ class HttpTransport:
         self._watchdog: Timer | None = None
         self._silence = 0.0
         self._heard = 0.0
+        self._generation = 0
+        """Counts what was dropped, so that the leftovers of a dead connection cannot break the next one."""
         self._unanswered: list[Running] = []
 
     # --- what the session asks ---------------------------------------------------------------------------------------
@@ -74,6 +80,7 @@ class HttpTransport:
         self._address = None
 
     def _drop(self) -> None:
+        self._generation += 1
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
@@ -93,7 +100,7 @@ class HttpTransport:
         if self._subscription is None or self._subscription.done():
             self._subscription = self._host.tasks.spawn(self._subscribe(self._encode(call)), "SUBSCRIBE")
 
-    def send(self, call: v0_scheduler.Call) -> None:
+    def send(self, call: v0_scheduler.Call, told: Told | None = None) -> None:
         """Send a call on the second connection; a refusal is logged, a break ends the subscription."""
         assert self._address is not None
         if self._calls is None:
@@ -105,7 +112,7 @@ class HttpTransport:
         if len(self._unanswered) > MANY:
             self._unanswered = [running for running in self._unanswered if not running.done()]
         self._unanswered.append(
-            self._host.tasks.spawn(self._sent(kind, self._calls, headers, self._encode(call)), kind)
+            self._host.tasks.spawn(self._sent(kind, self._calls, headers, self._encode(call), told), kind)
         )
 
     async def drained(self) -> None:
@@ -130,35 +137,49 @@ class HttpTransport:
         message = evolve(call)
         return to_json(message) if self._is_json else message.SerializeToString()
 
-    async def _sent(self, kind: str, calls: HttpConnection, headers: dict[str, str], body: bytes) -> None:
+    async def _sent(
+        self, kind: str, calls: HttpConnection, headers: dict[str, str], body: bytes, told: Told | None
+    ) -> None:
+        outcome = Outcome(What.UNKNOWN, f"{kind} was given up before its answer")
         try:
             reply = await calls.request("POST", PATH, headers, body)
+            if reply.status in (200, 202):
+                outcome = ACCEPTED
+            else:
+                outcome = Outcome(What.REJECTED, f"{reply.status}: {reply.body.decode(errors='replace')}")
+                log.error("The master refused %s with %s", kind, outcome.reason)
         except ConnectionLost as error:
-            self._broken(f"{kind} could not be sent: {error}")
-            return
-        if reply.status not in (200, 202):
-            log.error("The master refused %s with %d: %s", kind, reply.status, reply.body.decode(errors="replace"))
+            outcome = Outcome(What.UNKNOWN, str(error))
+            if calls is self._calls:
+                self._broken(f"{kind} could not be sent: {error}")
+        finally:
+            if told is not None:
+                told(outcome)
 
     # --- events ------------------------------------------------------------------------------------------------------
 
     async def _subscribe(self, body: bytes) -> None:
         """Hold the event stream until it ends; every way out but a refusal leads to another attempt."""
         assert self._address is not None
+        generation = self._generation
         try:
             await self._follow(body)
-        except (ConnectionLost, ProtocolError) as error:
-            self._broken(str(error))
+        except (ConnectionLost, ProtocolError, TimeoutError) as error:
+            if generation == self._generation:
+                self._broken(str(error) or f"SUBSCRIBE was not answered for {FIRST_SILENCE:g} seconds")
 
     async def _follow(self, body: bytes) -> None:
         assert self._address is not None
         connection = self._host.network.http(*self._address)
-        stream = await connection.stream("POST", PATH, self._headers(), body)
+        asking = connection.stream("POST", PATH, self._headers(), body)
+        stream = await self._host.tasks.within(FIRST_SILENCE, asking)
         if stream.status != 200:
             text = b"".join([chunk async for chunk in stream.chunks()]).decode(errors="replace")
             stream.close()
             self._refused(stream, text)
             return
         self._events = stream
+        self._watch(FIRST_SILENCE)
         self._stream_id = stream.headers.get("mesos-stream-id")
         decoder = RecordDecoder()
         async for chunk in stream.chunks():
@@ -209,13 +230,23 @@ class HttpTransport:
             case Event.ERROR:
                 session.on_error(event.error.message)
             case _:
-                log.info("Ignoring %s: this driver has no callback for it", Event.Type.Name(event.type))
+                self._received_modern(event)
+
+    def _received_modern(self, event: v1_scheduler.Event) -> None:
+        """Take what the classic driver has no callback for."""
+        session = self._session
+        match event.type:
+            case Event.INVERSE_OFFERS:
+                session.on_inverse_offers([devolve(offer) for offer in event.inverse_offers.inverse_offers])
+            case Event.RESCIND_INVERSE_OFFER:
+                session.on_inverse_rescinded(devolve(event.rescind_inverse_offer.inverse_offer_id))
+            case Event.UPDATE_OPERATION_STATUS:
+                session.on_operation_updated(devolve(event.update_operation_status.status))
+            case _:
+                log.info("Ignoring an event of type %d, which this driver does not know", event.type)
 
     def _subscribed(self, subscribed: v1_scheduler.Event.Subscribed) -> None:
-        self._silence = subscribed.heartbeat_interval_seconds * SILENCE_FACTOR
-        self._heard = self._host.clock.monotonic()
-        if self._silence > 0:
-            self._watchdog = self._host.clock.after(self._silence, self._check_silence)
+        self._watch(subscribed.heartbeat_interval_seconds * SILENCE_FACTOR)
         master = devolve(subscribed.master_info) if subscribed.HasField("master_info") else None
         self._session.on_subscribed(devolve(subscribed.framework_id), master)
 
@@ -225,6 +256,16 @@ class HttpTransport:
             self._session.on_executor_lost(devolve(failure.executor_id), agent_id, failure.status)
         else:
             self._session.on_agent_lost(agent_id)
+
+    def _watch(self, silence: float) -> None:
+        """Watch that something is heard every so many seconds; 0 for a master that sends no heartbeats."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+        self._silence = silence
+        self._heard = self._host.clock.monotonic()
+        if silence > 0:
+            self._watchdog = self._host.clock.after(silence, self._check_silence)
 
     def _check_silence(self) -> None:
         """Break a stream on which not even heartbeats come (a half-open connection)."""

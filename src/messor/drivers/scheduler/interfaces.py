@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from messor.drivers.outcomes import Told
 from messor.protos import v0, v0_scheduler
 from messor.wire.upid import Upid
 
@@ -53,6 +54,22 @@ class SchedulerListener(Protocol):
         ...
 
 
+class ModernListener(Protocol):
+    """Who hears of what the classic callbacks have no word for; called like a SchedulerListener."""
+
+    def inverse_offers(self, offers: Sequence[v0.InverseOffer]) -> None:
+        """Handle requests to give resources back, for maintenance."""
+        ...
+
+    def inverse_rescinded(self, offer_id: v0.OfferID) -> None:
+        """Handle the end of an inverse offer."""
+        ...
+
+    def operation_updated(self, status: v0.OperationStatus) -> None:
+        """Handle feedback on an offer operation; it must be acknowledged when it has a uuid."""
+        ...
+
+
 class Transport(Protocol):
     """How a session talks to a master."""
 
@@ -72,8 +89,8 @@ class Transport(Protocol):
         """Send SUBSCRIBE; the session repeats it until it is answered."""
         ...
 
-    def send(self, call: v0_scheduler.Call) -> None:
-        """Send any other call, in order."""
+    def send(self, call: v0_scheduler.Call, told: Told | None = None) -> None:
+        """Send any other call, in order; told hears what became of it."""
         ...
 
     async def drained(self) -> None:
@@ -123,6 +140,18 @@ class TransportEvents(Protocol):
 
     def on_executor_lost(self, executor_id: v0.ExecutorID, agent_id: v0.SlaveID, status: int) -> None:
         """Take the end of an executor."""
+        ...
+
+    def on_inverse_offers(self, offers: Sequence[v0.InverseOffer]) -> None:
+        """Take inverse offers."""
+        ...
+
+    def on_inverse_rescinded(self, offer_id: v0.OfferID) -> None:
+        """Take the end of an inverse offer."""
+        ...
+
+    def on_operation_updated(self, status: v0.OperationStatus) -> None:
+        """Take feedback on an operation."""
         ...
 
     def on_error(self, message: str) -> None:

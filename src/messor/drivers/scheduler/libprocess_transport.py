@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from messor.drivers.outcomes import SENT, Told
 from messor.drivers.scheduler.interfaces import TransportEvents
 from messor.protos import internal, v0, v0_scheduler
 from messor.runtime.actor import Component
@@ -47,9 +48,11 @@ class LibprocessTransport(Component):
         self._actor.link(self._master)
         self.send(call)
 
-    def send(self, call: v0_scheduler.Call) -> None:
-        """Send a Call message."""
+    def send(self, call: v0_scheduler.Call, told: Told | None = None) -> None:
+        """Send a Call message, which nobody answers."""
         self._actor.send(self._master, call)
+        if told is not None:
+            told(SENT)
 
     async def drained(self) -> None:
         """Return at once: a stopping node writes what was sent."""
@@ -156,10 +159,12 @@ class LibprocessTransport(Component):
 
     @on(internal.InverseOffersMessage)
     def inverse_offered(self, sender: Upid, message: internal.InverseOffersMessage) -> None:
-        """The classic driver has no callback for inverse offers."""
-        self.ignore(message, f"inverse offers from {sender} have no callback in this driver")
+        """The master asks for resources back; the classic face has no callback for it."""
+        if self._is_wanted(sender, message):
+            self._session.on_inverse_offers(message.inverse_offers)
 
     @on(internal.RescindInverseOfferMessage)
     def inverse_rescinded(self, sender: Upid, message: internal.RescindInverseOfferMessage) -> None:
-        """The classic driver has no callback for inverse offers."""
-        self.ignore(message, f"inverse offers from {sender} have no callback in this driver")
+        """An inverse offer ended."""
+        if self._is_wanted(sender, message):
+            self._session.on_inverse_rescinded(message.inverse_offer_id)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from messor.coordination.interfaces import Detector
 from messor.drivers.backoff import Backoff
-from messor.drivers.scheduler.interfaces import SchedulerListener, Transport
+from messor.drivers.outcomes import DROPPED, SENT, Outcome, Told, What
+from messor.drivers.scheduler.interfaces import ModernListener, SchedulerListener, Transport
 from messor.errors import MesosError
 from messor.protos import v0, v0_scheduler
 from messor.runtime.actor import Actor, Component
@@ -23,6 +24,11 @@ Call = v0_scheduler.Call
 
 MAXIMUM_BACKOFF = 60.0
 """Seconds; the cap between two SUBSCRIBE attempts (Y1)."""
+
+NOTHING_TO_ACKNOWLEDGE = Outcome(
+    What.DROPPED, "it has no uuid or no agent: nobody waits for its acknowledgement"
+)
+NO_ROLES = Outcome(What.DROPPED, "an empty list of roles means none")
 
 
 class SchedulerSession(Actor):
@@ -38,8 +44,12 @@ class SchedulerSession(Actor):
         *,
         backoff_factor: float = 2.0,
         suppressed_roles: Iterable[str] = (),
+        modern: ModernListener | None = None,
     ) -> None:
-        """framework is copied; its id, when set, means failover (S35). backoff_factor in seconds."""
+        """framework is copied; its id, when set, means failover (S35). backoff_factor in seconds.
+
+        modern: who hears of inverse offers and operations; without it they are ignored.
+        """
         super().__init__(name)
         self.framework = v0.FrameworkInfo()
         self.framework.CopyFrom(framework)
@@ -47,6 +57,7 @@ class SchedulerSession(Actor):
         self._detector = detector
         self._transport = transport
         self._listener = listener
+        self._modern = modern
         self._backoff_factor = backoff_factor
         self._backoff: Backoff | None = None
         self._suppressed = set(suppressed_roles)
@@ -199,6 +210,21 @@ class SchedulerSession(Actor):
         """Tell."""
         self._listener.executor_lost(executor_id, agent_id, status)
 
+    def on_inverse_offers(self, offers: Sequence[v0.InverseOffer]) -> None:
+        """Tell, if anybody listens."""
+        if self._modern is not None and offers:
+            self._modern.inverse_offers(offers)
+
+    def on_inverse_rescinded(self, offer_id: v0.OfferID) -> None:
+        """Tell, if anybody listens."""
+        if self._modern is not None:
+            self._modern.inverse_rescinded(offer_id)
+
+    def on_operation_updated(self, status: v0.OperationStatus) -> None:
+        """Tell, if anybody listens."""
+        if self._modern is not None:
+            self._modern.operation_updated(status)
+
     def on_error(self, message: str) -> None:
         """Abort, then tell."""
         self._fail(message)
@@ -250,15 +276,17 @@ class SchedulerSession(Actor):
         call.framework_id.CopyFrom(self.framework.id)
         return call
 
-    def call(self, kind: Call.Type, fill: Callable[[Call], object] | None = None) -> bool:
-        """Send a call when connected; tells whether it was sent. fill completes it."""
+    def call(self, kind: Call.Type, fill: Callable[[Call], object] | None = None, told: Told | None = None) -> bool:
+        """Send a call when connected; tells whether it was sent. fill completes it, told hears what became of it."""
         if not self._connected:
             log.debug("Dropping %s: not connected", Call.Type.Name(kind))
+            if told is not None:
+                told(DROPPED)
             return False
         call = self._call(kind)
         if fill is not None:
             fill(call)
-        self._transport.send(call)
+        self._transport.send(call, told)
         return True
 
     def accept(
@@ -266,9 +294,13 @@ class SchedulerSession(Actor):
         offer_ids: Sequence[v0.OfferID],
         operations: Sequence[v0.Offer.Operation],
         filters: v0.Filters | None,
+        told: Told | None = None,
     ) -> None:
-        """Accept offers; while disconnected each task of a LAUNCH is lost at once (S15, trap 7)."""
+        """Accept offers; while disconnected told hears, or each task of a LAUNCH is lost at once (S15, trap 7)."""
         if not self._connected:
+            if told is not None:
+                told(DROPPED)
+                return
             for operation in operations:
                 if operation.type == v0.Offer.Operation.LAUNCH:
                     for task in operation.launch.task_infos:
@@ -280,7 +312,7 @@ class SchedulerSession(Actor):
         if filters is not None:
             call.accept.filters.CopyFrom(filters)
         self._remember_agents(offer_ids, operations)
-        self._transport.send(call)
+        self._transport.send(call, told)
 
     def _lost(self, task: v0.TaskInfo) -> v0.TaskStatus:
         aware = v0.FrameworkInfo.Capability.PARTITION_AWARE
@@ -309,19 +341,23 @@ class SchedulerSession(Actor):
                 if agent_id in launched:
                     self._agents[agent_id] = pid
 
-    def acknowledge(self, status: v0.TaskStatus) -> None:
+    def acknowledge(self, status: v0.TaskStatus, told: Told | None = None) -> None:
         """Acknowledge a status; nothing happens unless it has a uuid and an agent id (S31)."""
         if not self._connected or not status.uuid or not status.HasField("slave_id"):
+            if told is not None:
+                told(DROPPED if not self._connected else NOTHING_TO_ACKNOWLEDGE)
             return
         call = self._call(Call.ACKNOWLEDGE)
         call.acknowledge.slave_id.CopyFrom(status.slave_id)
         call.acknowledge.task_id.CopyFrom(status.task_id)
         call.acknowledge.uuid = status.uuid
-        self._transport.send(call)
+        self._transport.send(call, told)
 
-    def message(self, executor_id: v0.ExecutorID, agent_id: v0.SlaveID, data: bytes) -> None:
+    def message(self, executor_id: v0.ExecutorID, agent_id: v0.SlaveID, data: bytes, told: Told | None = None) -> None:
         """Send bytes to an executor: straight to its agent when known, else through the master."""
         if not self._connected:
+            if told is not None:
+                told(DROPPED)
             return
         call = self._call(Call.MESSAGE)
         call.message.executor_id.CopyFrom(executor_id)
@@ -329,21 +365,29 @@ class SchedulerSession(Actor):
         call.message.data = data
         agent = self._agents.get(agent_id.value)
         if agent is None or not self._transport.message_agent(agent, self.framework.id, call):
-            self._transport.send(call)
+            self._transport.send(call, told)
+        elif told is not None:
+            told(SENT)
 
-    def revive(self, roles: Sequence[str] | None = None) -> None:
+    def revive(self, roles: Sequence[str] | None = None, told: Told | None = None) -> None:
         """Ask for offers again: all roles for None, nothing for an empty sequence (trap 8). Kept for reconnects."""
         self._suppressed -= set(self._own_roles() if roles is None else roles)
         if roles is None or roles:
-            self.call(Call.REVIVE, lambda call: call.revive.roles.extend(roles or ()))
+            self.call(Call.REVIVE, lambda call: call.revive.roles.extend(roles or ()), told)
+        elif told is not None:
+            told(NO_ROLES)
 
-    def suppress(self, roles: Sequence[str] | None = None) -> None:
+    def suppress(self, roles: Sequence[str] | None = None, told: Told | None = None) -> None:
         """Ask for no more offers: all roles for None, nothing for an empty sequence. Kept for reconnects."""
         self._suppressed |= set(self._own_roles() if roles is None else roles)
         if roles is None or roles:
-            self.call(Call.SUPPRESS, lambda call: call.suppress.roles.extend(roles or ()))
+            self.call(Call.SUPPRESS, lambda call: call.suppress.roles.extend(roles or ()), told)
+        elif told is not None:
+            told(NO_ROLES)
 
-    def update_framework(self, framework: v0.FrameworkInfo, suppressed_roles: Sequence[str]) -> None:
+    def update_framework(
+        self, framework: v0.FrameworkInfo, suppressed_roles: Sequence[str], told: Told | None = None
+    ) -> None:
         """Change the framework's description; remembered and sent with the next SUBSCRIBE when disconnected (S30)."""
         identifier = v0.FrameworkID()
         identifier.CopyFrom(self.framework.id)
@@ -358,7 +402,7 @@ class SchedulerSession(Actor):
             call.update_framework.framework_info.CopyFrom(self.framework)
             call.update_framework.suppressed_roles.extend(suppressed_roles)
 
-        self.call(Call.UPDATE_FRAMEWORK, fill)
+        self.call(Call.UPDATE_FRAMEWORK, fill, told)
 
     def _own_roles(self) -> list[str]:
         multi_role = v0.FrameworkInfo.Capability.MULTI_ROLE
