@@ -31,6 +31,7 @@ class Node:
         "parent",
         "part",
         "path",
+        "pending",
         "shared",
         "stale",
         "totals",
@@ -50,6 +51,8 @@ class Node:
         self.stale = False
         self.count = 0
         self.part = 0.0
+        self.pending: dict[str, Resources] | None = None
+        """What a round has given a client so far, by agent; kept here because the node is at hand."""
         self.totals: list[int] = []
         self.shared: dict[tuple[str, Kind], int] | None = None
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from messor.allocator.agents import Agent, Whole
-from messor.allocator.drf_sorter import DrfSorter
+from messor.allocator.drf_sorter import DrfSorter, Node
 from messor.allocator.frameworks import Framework
 from messor.allocator.interfaces import Offers
 from messor.model.quantities import Quantities
@@ -62,7 +62,9 @@ class Round:
         The first takes nearly always: this is ``share_out`` without walking through the orders, in one loop because
         rounds spend their time here.
         """
-        books, offers = self.books, self.offers
+        books = self.books
+        any_picky = any(framework.min_allocatable for framework in books.frameworks.values())
+        touched: list[tuple[Node, str, str]] = []
         role_sorter, sorters, frameworks = books.role_sorter, books.sorters, books.frameworks
         refused, pool = books.refusals.by_agent, books.pool
         for agent in agents:
@@ -85,7 +87,7 @@ class Round:
                 available = whole.available
             elif whole.role != role:
                 whole = agent.offer = whole.siblings.get(role) or self._whole(agent, role)
-            if not whole.enough or frameworks[framework_id].min_allocatable:
+            if not whole.enough or (any_picky and frameworks[framework_id].min_allocatable):
                 self.share_out(agent)
                 continue
             marked = whole.marked
@@ -100,10 +102,20 @@ class Round:
                 whole.version = pool.version
             role_sorter.allocated_first(role_leaf, whole.vector)
             sorter.allocated_first(leaf, whole.vector)
-            try:
-                offers[framework_id][role][agent_id] = marked
-            except KeyError:
-                offers.setdefault(framework_id, {}).setdefault(role, {})[agent_id] = marked
+            pending = leaf.pending
+            if pending is None:
+                pending = leaf.pending = {}
+                touched.append((leaf, framework_id, role))
+            pending[agent_id] = marked
+        self._collect(touched)
+
+    def _collect(self, touched: list[tuple[Node, str, str]]) -> None:
+        """Gather what the leaves of these frameworks and roles were given."""
+        for leaf, framework_id, role in touched:
+            by_role = self.offers.setdefault(framework_id, {})
+            # Whoever also got something through ``share_out`` got it of other agents.
+            by_role[role] = {**by_role.get(role, {}), **(leaf.pending or {})}
+            leaf.pending = None
 
     def share_out(self, agent: Agent) -> None:
         """Hand out one agent's free resources."""
