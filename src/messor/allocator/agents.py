@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from messor.allocator.sorter import Vector
+from messor.allocator.sorter import Pool, Vector
 from messor.model.capabilities import AgentCapabilities
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
@@ -25,6 +25,12 @@ class Whole:
         self.version = -1
         self.enough = enough
         """Whether it holds the minimum to offer."""
+
+    def renumbered(self, pool: Pool) -> Vector:
+        """Prepare its scalars for booking anew: the pool changed."""
+        self.version = pool.version
+        self.vector = pool.vector(self.available.scalars())
+        return self.vector
 
 
 class Agent:

@@ -97,11 +97,9 @@ class Round:
                 agent.out[framework_id] = marked
                 agent.out_total = available
                 agent.available = EMPTY
-            if whole.version != pool.version:
-                whole.vector = pool.vector(available.scalars())
-                whole.version = pool.version
-            role_sorter.allocated_first(role_leaf, whole.vector)
-            sorter.allocated_first(leaf, whole.vector)
+            vector = whole.vector if whole.version == pool.version else whole.renumbered(pool)
+            role_sorter.allocated_first(role_leaf, vector)
+            sorter.allocated_first(leaf, vector)
             pending = leaf.pending
             if pending is None:
                 pending = leaf.pending = {}
