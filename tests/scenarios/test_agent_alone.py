@@ -268,6 +268,17 @@ def test_a_full_disk_delays_updates_but_loses_none(desk: AgentDesk) -> None:
     assert [status.state for status in desk.updates()] == [v0.TASK_RUNNING, v0.TASK_FINISHED]
 
 
+def test_a_launch_on_a_full_disk_is_dropped_and_told_when_there_is_room(desk: AgentDesk) -> None:
+    """Nothing runs that a restart would lose."""
+    desk.host.files.full = True
+    desk.run("t", checkpoint=True)
+    assert not desk.runtime.programs
+    desk.host.files.full = False
+    desk.world.advance(2)
+    assert desk.told()[:2] == ("TASK_DROPPED", "REASON_EXECUTOR_TERMINATED")
+    assert desk.agent.tables.state is AgentState.RUNNING
+
+
 # --- kills -----------------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from messor.agent.state import invariants as of_agent
 from messor.master.state import invariants as of_master
+from messor.model.resources import Resources
 
 if TYPE_CHECKING:
+    from messor.master.master import Master
     from messor.simulation.cluster import Cluster
 
 
@@ -27,8 +29,28 @@ class Invariants:
         problems = [*cluster.ledger.faults, *cluster.master.storage.faults]
         if cluster.master.name in cluster.touched and cluster.master.is_running:
             problems += of_master.check(cluster.master.actor.state)
+            problems += allocation_problems(cluster.master.actor)
         for agent in cluster.agents:
             if agent.name in cluster.touched and agent.is_running:
                 problems += [f"{agent.name}: {problem}" for problem in of_agent.violations(agent.actor.tables)]
         if problems:
             raise AssertionError("; ".join(problems))
+
+
+def allocation_problems(master: Master) -> list[str]:
+    """Compare what the allocator has given away with what the master says is used and offered."""
+    problems = []
+    for agent in master.state.agents.values():
+        booked = master.allocator.books.agents.get(agent.id)
+        if booked is None:
+            problems.append(f"agent {agent.id} is unknown to the allocator")
+            continue
+        expected = dict(agent.used)
+        for offer in agent.offers.values():
+            expected[offer.framework_id] = expected.get(offer.framework_id, Resources()) + offer.resources
+        for framework_id in {**expected, **booked.out}:
+            taken = booked.out.get(framework_id, Resources())
+            known = expected.get(framework_id, Resources())
+            if taken != known:
+                problems.append(f"framework {framework_id} was given {taken} of agent {agent.id} but has {known}")
+    return problems
