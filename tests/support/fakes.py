@@ -71,14 +71,20 @@ class FakeMaster(Recorder):
         self.registers = True
         """Whether Register and Reregister are answered."""
         self.next_agent = 0
+        self.agents: dict[Upid, str] = {}
+        """Ids given to registered agents: a repeated Register is answered with the same one."""
 
     def answer(self, sender: Upid, message: Any) -> None:
         """Register agents."""
         if not self.registers:
             return
         if isinstance(message, internal.RegisterSlaveMessage):
-            self.agent_registered(sender, f"M-S{self.next_agent}")
-            self.next_agent += 1
+            if sender not in self.agents:
+                self.agents[sender] = f"M-S{self.next_agent}"
+                self.next_agent += 1
+            self.agent_registered(sender, self.agents[sender])
+        elif isinstance(message, internal.UnregisterSlaveMessage):
+            self.agents.pop(sender, None)
         elif isinstance(message, internal.ReregisterSlaveMessage):
             self.agent_reregistered(sender, message.slave.id.value)
 

@@ -76,6 +76,7 @@ class Agent(Actor):
         machine: Machine | None = None,
         boot_id: str = "",
         own_folder: OwnFolder | None = None,
+        libprocess_ip: str | None = None,
         measure_disk: Measure | None = None,
         files: BrowsableFiles | None = None,
         finished: Callable[[], object] | None = None,
@@ -83,8 +84,9 @@ class Agent(Actor):
         """Take the collaborators; raises ConfigurationError when resources or attributes make no sense.
 
         machine: what can be offered where ``--resources`` does not say. boot_id: changes with every boot. own_folder:
-        gives a sandbox to its user. measure_disk: tells how full the disk is. files: where sandboxes are shown.
-        finished: called when a terminating agent has ended everything; by default the process exits with status 0.
+        gives a sandbox to its user. libprocess_ip: what executors are told to listen on. measure_disk: tells how full
+        the disk is. files: where sandboxes are shown. finished: called when a terminating agent has ended everything;
+        by default the process exits with status 0.
         """
         super().__init__(NAME)
         self.host = host
@@ -93,6 +95,7 @@ class Agent(Actor):
         self.detector = detector
         self._boot_id = boot_id
         self._own_folder = own_folder
+        self._libprocess_ip = libprocess_ip
         self._measure_disk = measure_disk
         self._files = files
         self._finished = finished
@@ -131,8 +134,10 @@ class Agent(Actor):
             self.metrics,
             signals,
             terminations,
+            self.updates,
             self.containerizer,
             self._own_folder,
+            self._libprocess_ip,
         )
         deliveries = Deliveries(host, tables, self.outbox, checkpoints, signals, terminations, self.containerizer)
         self.shutdowns = Shutdowns(

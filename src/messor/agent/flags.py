@@ -43,13 +43,16 @@ def _headroom(value: float) -> str | None:
     return None if 0 <= value <= 1 else f"Invalid value '{value:g}' for --gc_disk_headroom. Must be between 0.0 and 1.0"
 
 
-def _one_of(name: str, *values: str) -> Any:
+def _one_of(name: str, *values: str, end: str = "") -> Any:
     """Make a check for one of several words, with Mesos' sentence."""
 
     def check(value: str) -> str | None:
         if value in values:
             return None
-        return f"Unknown option for '{name}' flag {value}. Please run the agent with '--help' to see the valid options"
+        return (
+            f"Unknown option for '{name}' flag {value}. "
+            f"Please run the agent with '--help' to see the valid options{end}"
+        )
 
     return check
 
@@ -188,7 +191,7 @@ class AgentFlags(TuningFlags):
     reconfiguration_policy: str = flag(
         "equal",
         "Which changes of the agent's configuration are allowed while it keeps its id: `equal` or `additive`.",
-        check=_one_of("reconfiguration_policy", "equal", "additive"),
+        check=_one_of("reconfiguration_policy", "equal", "additive", end="."),
     )
 
     # --- upkeep ------------------------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
         machine=this_machine(flags.work_dir),
         boot_id=read_boot_id(),
         own_folder=own_folder if os.geteuid() == 0 else None,
+        libprocess_ip=flags.ip or os.environ.get("LIBPROCESS_IP"),
         measure_disk=lambda: disk_fraction(flags.work_dir),
         files=node.files,
         finished=lambda: node.tasks.spawn(_leave(node, containerizer), "leave"),

@@ -8,6 +8,7 @@ from messor.errors import ConfigurationError, InvalidRequest
 from messor.model.attributes import parse_attributes
 from messor.model.resource_text import parse_resources
 from messor.model.resources import Resources
+from messor.model.roles import validate_role
 from messor.protos import v0
 
 MEGABYTE = 1 << 20
@@ -37,6 +38,11 @@ def total_resources(text: str | None, default_role: str, machine: Machine) -> Re
         total = parse_resources(text, default_role) if text else Resources()
     except InvalidRequest as error:
         raise ConfigurationError(f"Failed to determine agent resources: {error}") from error
+    if default_role != "*":
+        try:
+            validate_role(default_role)
+        except InvalidRequest as error:
+            raise ConfigurationError(f"Failed to determine agent resources: {error}") from error
     named = total.names()
     memory = machine.memory - GIGABYTE if machine.memory >= 2 * GIGABYTE else machine.memory // 2
     disk = machine.disk - 5 * GIGABYTE if machine.disk >= 10 * GIGABYTE else machine.disk // 2

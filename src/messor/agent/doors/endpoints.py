@@ -8,7 +8,7 @@ from messor.agent.state.lifecycles import AgentState
 from messor.errors import NotNow
 from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
-from messor.runtime.http import Request, Response, json_response
+from messor.runtime.http import Request, Response, json_response, text_response
 from messor.wire.json_codec import dumps, to_dict
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Endpoints(Component):
                 one.pop("status", None)
                 shown.append(one)
         return json_response(dumps(shown), request)
+
+    @endpoint("/api/v1/resource_provider", methods=("POST",), realm="readwrite")
+    def resource_provider(self, request: Request) -> Response:  # noqa: ARG002
+        """Endpoint for resource providers, which are not supported yet."""
+        return text_response(501, "Resource providers are not supported yet")
 
     @endpoint("/containerizer/debug", realm="readonly")
     def debug(self, request: Request) -> Response:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from messor.agent.state.framework import Framework
     from messor.agent.state.signals import Signals
     from messor.agent.state.tables import Tables
+    from messor.agent.updates.receive import Updates
     from messor.containers.containerizer import Containerizer
     from messor.runtime.host import Host
     from messor.wire.upid import Upid
@@ -52,10 +53,15 @@ class Starts(Component):
         metrics: AgentMetrics,
         signals: Signals,
         terminations: Terminations,
+        updates: Updates,
         containerizer: Containerizer,
         own_folder: OwnFolder | None,
+        libprocess_ip: str | None,
     ) -> None:
-        """own_folder: gives sandboxes to the user their tasks run as; None where there are no users."""
+        """own_folder: gives sandboxes to the user their tasks run as; None where there are no users.
+
+        libprocess_ip: the address executors are to listen on, if the agent was given one.
+        """
         self._host = host
         self._flags = flags
         self._pid = pid
@@ -65,8 +71,10 @@ class Starts(Component):
         self._metrics = metrics
         self._signals = signals
         self._terminations = terminations
+        self._updates = updates
         self._containerizer = containerizer
         self._own_folder = own_folder
+        self._libprocess_ip = libprocess_ip
 
     def add(self, framework: Framework, info: v0.ExecutorInfo, *, is_command: bool) -> Executor:
         """Make an executor's record, sandbox and checkpoints; nothing runs yet.
@@ -118,8 +126,7 @@ class Starts(Component):
             "Launching container %s for executor '%s' of framework %s", executor.container_id, executor.id, framework.id
         )
         executor.launch_time = self._host.clock.now()
-        # The executor may report before we hear of its pid.
-        executor.container_status = container_status(v0.ContainerStatus(), executor.container_id, None, self._pid.ip)
+        executor.is_starting = True
         spec = self._spec(executor, command_task)
         self._host.tasks.spawn(self._run(framework.id, executor, spec), f"executor {executor.id}")
         self._host.clock.after(
@@ -135,7 +142,7 @@ class Starts(Component):
             agent_id=self._tables.agent_id,
             agent_pid=self._pid,
             checkpoint=executor.checkpoint,
-            libprocess_ip=flags.ip or self._pid.ip,
+            libprocess_ip=self._libprocess_ip,
             http_command_executor=flags.http_command_executor,
             shutdown_grace_period=grace_period(info, flags.executor_shutdown_grace_period),
             recovery_timeout=flags.recovery_timeout,
@@ -164,11 +171,17 @@ class Starts(Component):
         try:
             pid = await self._containerizer.launch(container_id, spec)
         except MesosError as error:
+            executor.is_starting = False
+            executor.early_updates.clear()
             self._launch_failed(framework_id, executor, error)
             return
         executor.forked_pid = pid
         executor.container_status = container_status(v0.ContainerStatus(), container_id, pid, self._pid.ip)
         executor.container_status = await self._status(container_id, pid)
+        executor.is_starting = False
+        early, executor.early_updates = executor.early_updates, []
+        for update, sender in early:
+            self._updates.from_executor(update, sender)
         await self._terminations.watch(framework_id, executor.id, container_id)
 
     def _launch_failed(self, framework_id: str, executor: Executor, error: MesosError) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from messor.agent.state.lifecycles import EXECUTOR_CHANGES, ExecutorState, moved
 from messor.agent.state.task import Task
 from messor.model.resources import Resources
 from messor.protos import v0
 from messor.wire.upid import Upid
+
+if TYPE_CHECKING:
+    from messor.protos import internal
 
 MAX_COMPLETED_TASKS = 200
 """How many completed tasks of one executor are remembered (G14)."""
@@ -47,12 +50,14 @@ class Executor:
         "container_id",
         "container_status",
         "directory",
+        "early_updates",
         "forked_pid",
         "framework_id",
         "id",
         "info",
         "is_command",
         "is_delivering",
+        "is_starting",
         "launch_time",
         "launched",
         "pending_termination",
@@ -103,6 +108,10 @@ class Executor:
         self.pending_termination: PendingTermination | None = None
         self.was_sent_tasks = False
         self.is_delivering = False
+        self.is_starting = False
+        """Whether the container was asked for and its pid is not known yet."""
+        self.early_updates: list[tuple[internal.StatusUpdate, Upid | None]] = []
+        """What the executor said meanwhile."""
 
     def become(self, state: ExecutorState) -> None:
         """Change state; raises Broken when the change is illegal."""
@@ -112,6 +121,11 @@ class Executor:
     def is_alive(self) -> bool:
         """Whether it may still take tasks."""
         return self.state in (ExecutorState.REGISTERING, ExecutorState.RUNNING)
+
+    @property
+    def has_container(self) -> bool:
+        """Whether its container is up, so that something can be said of it."""
+        return self.is_alive and self.container_status is not None and not self.is_starting
 
     @property
     def has_incomplete_tasks(self) -> bool:

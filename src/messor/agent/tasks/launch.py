@@ -79,7 +79,7 @@ class Launches(Component):
         if not self._may_run(sender, message, (task,), message.framework.id.value, executor_id):
             return
         upgrade_all(message)
-        framework = self._framework(message.framework, message.pid)
+        framework = self._framework(message.framework, message.pid, executor_id, (task,))
         if framework is None:
             return
         executor = framework.executors.get(executor_id)
@@ -104,7 +104,7 @@ class Launches(Component):
         if not self._may_run(sender, message, tasks, message.framework.id.value, executor_id):
             return
         upgrade_all(message)
-        framework = self._framework(message.framework, "")
+        framework = self._framework(message.framework, "", executor_id, tasks)
         if framework is None:
             return
         executor = framework.executors.get(executor_id)
@@ -162,8 +162,10 @@ class Launches(Component):
             return False
         return True
 
-    def _framework(self, info: v0.FrameworkInfo, pid_text: str) -> Framework | None:
-        """Find or make the framework's record."""
+    def _framework(
+        self, info: v0.FrameworkInfo, pid_text: str, executor_id: str, tasks: Iterable[v0.TaskInfo]
+    ) -> Framework | None:
+        """Find or make the framework's record; None when it takes no tasks, which are reported if it should."""
         framework = self._tables.frameworks.get(info.id.value)
         if framework is not None:
             if framework.state is FrameworkState.TERMINATING:
@@ -179,8 +181,11 @@ class Launches(Component):
             try:
                 self._checkpoints.framework(framework)
             except MesosError as error:
-                # Its executors will not survive a restart of the agent, but they run.
-                log.error("Failed to checkpoint framework %s: %s", framework.id, error)
+                # Its tasks would be lost by a restart, which checkpointing promised not to happen.
+                text = f"Failed to checkpoint framework: {error}"
+                dropped = framework.told(v0.TASK_DROPPED)
+                self._drop(framework, executor_id, tasks, dropped, _Reason.REASON_EXECUTOR_TERMINATED, text)
+                return None
         self._tables.frameworks[framework.id] = framework
         self._tables.completed_frameworks.pop(framework.id, None)
         self._garbage.keep(self._paths.framework(self._tables.agent_id, framework.id))

@@ -103,6 +103,10 @@ class Updates(Component):
         if update.HasField("executor_id"):
             status.executor_id.CopyFrom(update.executor_id)
         if executor is not None:
+            if executor.is_starting:
+                # Statuses tell the container's pid, which is still on its way from the zygote.
+                executor.early_updates.append((update, pid))
+                return
             _fill_container_status(status, executor)
         self._mark_drained(status)
         if log.isEnabledFor(logging.INFO):
@@ -123,7 +127,7 @@ class Updates(Component):
 
     def from_agent(self, update: internal.StatusUpdate, executor: Executor | None) -> None:
         """Take an update the agent made itself, about a task of that executor if there is one."""
-        if executor is not None:
+        if executor is not None and executor.has_container:
             _fill_container_status(update.status, executor)
         self._mark_drained(update.status)
         log.info(
