@@ -116,11 +116,19 @@ class SimulatedScheduler(Actor):
 
     def accept(self, offer_ids: Iterable[str], tasks: Sequence[v0.TaskInfo], refuse_seconds: float = 0.0) -> None:
         """Call ACCEPT with one LAUNCH; forgets the offers."""
+        launch = v0.Offer.Operation(type=v0.Offer.Operation.LAUNCH)
+        launch.launch.task_infos.extend(tasks)
+        self.perform(offer_ids, [launch], refuse_seconds)
+
+    def perform(
+        self, offer_ids: Iterable[str], operations: Iterable[v0.Offer.Operation], refuse_seconds: float = 0.0
+    ) -> None:
+        """Call ACCEPT with any operations; forgets the offers."""
         call = self._call(Call.ACCEPT)
         for offer_id in offer_ids:
             call.accept.offer_ids.add().value = offer_id
             self.offers.pop(offer_id, None)
-        call.accept.operations.add(type=v0.Offer.Operation.LAUNCH).launch.task_infos.extend(tasks)
+        call.accept.operations.extend(operations)
         call.accept.filters.refuse_seconds = refuse_seconds
         self.call(call)
 
