@@ -188,16 +188,20 @@ def _fill(message: Any, values: dict[str, Any]) -> None:
         if field.is_repeated:
             for item in value if isinstance(value, list) else [value]:
                 if field.message_type is not None:
-                    _fill(getattr(message, name).add(), item)
+                    _fill(getattr(message, name).add(), _object(name, item))
                 else:
                     getattr(message, name).append(_plain(field, item))
         elif field.message_type is not None:
-            if not isinstance(value, dict):
-                raise TypeError(f"Expecting a JSON object for field '{name}'")
             getattr(message, name).SetInParent()
-            _fill(getattr(message, name), value)
+            _fill(getattr(message, name), _object(name, value))
         else:
             setattr(message, name, _plain(field, value))
+
+
+def _object(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"Expecting a JSON object for field '{name}'")
+    return value
 
 
 def _plain(field: Any, value: Any) -> Any:
