@@ -71,8 +71,9 @@ def test_two_hungry_frameworks_share_the_cluster(make_cluster: Callable[..., Clu
     """Each new agent goes to the one that has less (A6)."""
     cluster = make_cluster(agents=4, start=False)
     cluster.master.start()
-    frameworks = [cluster.framework() for _ in range(2)]
+    frameworks = [cluster.framework(declines=True) for _ in range(2)]
     for framework in frameworks:
+        framework.refuse_seconds = 1000  # what is left of an agent would count as a share of its holder
         for _ in range(20):
             framework.launch("sleep 100000", cpus=1)
     for agent in cluster.agents:
