@@ -44,12 +44,13 @@ def choose_address(
         advertise_port if advertise_port is not None else _port(environ, "LIBPROCESS_ADVERTISE_PORT"),
         environ.get("LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH", "").lower() in ("true", "1"),
     )
-    for name, value in (("IP", chosen.ip), ("advertised IP", chosen.advertise_ip)):
+    for name, value in (("ip", chosen.ip), ("advertise_ip", chosen.advertise_ip)):
         if value is not None:
             try:
                 socket.inet_aton(value)
             except OSError:
-                raise ConfigurationError(f"Failed to parse the {name} '{value}': it is no IPv4 address") from None
+                text = f"Failed to load value '{value}': Failed to parse IP as either IPv4 or IPv6:{value}"
+                raise ConfigurationError(f"Failed to load flag '{name}': {text}") from None
     return chosen
 
 
