@@ -11,6 +11,7 @@ from messor.agent.state.task import task_from_info
 from messor.errors import ConnectionLost, DiskFailed, MesosError
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
+from messor.wire.upid import NOBODY
 
 if TYPE_CHECKING:
     from messor.agent.checkpoint.write import Checkpoints
@@ -139,7 +140,7 @@ class Deliveries(Component):
     @staticmethod
     def _run_task(framework: Framework, task: v0.TaskInfo) -> internal.RunTaskMessage:
         message = internal.RunTaskMessage(framework=framework.info, task=task)
-        message.pid = str(framework.pid) if framework.pid is not None else ""
+        message.pid = str(framework.pid or NOBODY)
         return message
 
     def _end(self, framework: Framework, executor: Executor, tasks: list[v0.TaskInfo], why: str) -> None:

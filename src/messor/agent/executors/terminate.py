@@ -113,7 +113,7 @@ class Terminations(Component):
         self.remove_if_idle(framework)
 
     def _tell_exited(self, executor: Executor, termination: Termination) -> None:
-        if self._tables.state is AgentState.RECOVERING or self._tables.master is None:
+        if self._tables.master is None:
             return
         status = termination.status if termination.status is not None else NO_STATUS
         message = internal.ExitedExecutorMessage(slave_id=self._tables.info.id, status=status)
