@@ -16,7 +16,8 @@ from messor.drivers.executor.http_transport import HttpExecutorTransport
 from messor.drivers.executor.interfaces import ExecutorTransport
 from messor.drivers.executor.libprocess_transport import LibprocessExecutorTransport
 from messor.drivers.executor.session import ExecutorSession
-from messor.drivers.scheduler.callbacks import ABORTED, NOT_STARTED, RUNNING, STOPPED, own
+from messor.drivers.own import own
+from messor.drivers.scheduler.callbacks import ABORTED, NOT_STARTED, RUNNING, STOPPED
 from messor.errors import ConfigurationError
 from messor.protos import v0
 from messor.runtime.node_thread import NodeThread
@@ -30,7 +31,7 @@ class MesosExecutorDriver:
     """Connect an executor to the agent that started it.
 
     environment: the variables to read instead of the process's own (S63). transport: ``libprocess`` (the classic one)
-    or ``http`` (v1). Made outside an agent, start() ends with one readable line and exit status 1, as the original does.
+    or ``http`` (v1). Made outside an agent, start() ends with one readable line and exit status 1, as it always did.
     """
 
     def __init__(

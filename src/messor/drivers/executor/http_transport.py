@@ -157,7 +157,9 @@ class HttpExecutorTransport:
                 for task in event.launch_group.task_group.tasks:
                     session.on_launch(devolve(task))
             case Event.KILL:
-                session.on_kill(devolve(event.kill.task_id))
+                kill = event.kill
+                policy = devolve(kill.kill_policy) if kill.HasField("kill_policy") else None
+                session.on_kill(devolve(kill.task_id), policy)
             case Event.ACKNOWLEDGED:
                 session.on_acknowledged(devolve(event.acknowledged.task_id), event.acknowledged.uuid)
             case Event.MESSAGE:

@@ -44,6 +44,22 @@ class ExecutorListener(Protocol):
         ...
 
 
+class ModernExecutorListener(Protocol):
+    """Who hears of what the classic callbacks leave out; called like an ExecutorListener."""
+
+    def kill_with(self, task_id: v0.TaskID, policy: v0.KillPolicy) -> None:
+        """Kill a task by this policy; called instead of ``kill`` when the scheduler gave one."""
+        ...
+
+    def acknowledged(self, uuid: bytes) -> None:
+        """Handle the agent's acknowledgement of an update."""
+        ...
+
+    def disconnected(self) -> None:
+        """Handle the loss of the agent; the session waits for it."""
+        ...
+
+
 class ExecutorTransport(Protocol):
     """How a session talks to its agent."""
 
@@ -92,8 +108,8 @@ class ExecutorTransportEvents(Protocol):
         """Take a task."""
         ...
 
-    def on_kill(self, task_id: v0.TaskID) -> None:
-        """Take a kill."""
+    def on_kill(self, task_id: v0.TaskID, policy: v0.KillPolicy | None = None) -> None:
+        """Take a kill, and the policy that overrides the task's own, if any."""
         ...
 
     def on_acknowledged(self, task_id: v0.TaskID, uuid: bytes) -> None:

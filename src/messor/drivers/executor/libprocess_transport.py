@@ -96,7 +96,7 @@ class LibprocessExecutorTransport(Component):
     @on(internal.KillTaskMessage)
     def killed(self, sender: Upid, message: internal.KillTaskMessage) -> None:  # noqa: ARG002
         """A task to kill."""
-        self._session.on_kill(message.task_id)
+        self._session.on_kill(message.task_id, message.kill_policy if message.HasField("kill_policy") else None)
 
     @on(internal.StatusUpdateAcknowledgementMessage)
     def acknowledged(self, sender: Upid, message: internal.StatusUpdateAcknowledgementMessage) -> None:  # noqa: ARG002

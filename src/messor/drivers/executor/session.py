@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from messor.drivers.executor.environment import ExecutorEnvironment
-from messor.drivers.executor.interfaces import ExecutorListener, ExecutorTransport
+from messor.drivers.executor.interfaces import ExecutorListener, ExecutorTransport, ModernExecutorListener
 from messor.protos import internal, v0
 from messor.runtime.actor import Actor, Component
 from messor.runtime.host import Timer
@@ -27,12 +27,14 @@ class ExecutorSession(Actor):
         environment: ExecutorEnvironment,
         transport: ExecutorTransport,
         listener: ExecutorListener,
+        modern: ModernExecutorListener | None = None,
     ) -> None:
-        """Take what the agent said in the environment."""
+        """Take what the agent said in the environment. modern: who hears what classic callbacks leave out."""
         super().__init__(name)
         self.environment = environment
         self._transport = transport
         self._listener = listener
+        self._modern = modern
         self._connected = False
         self._was_registered = False
         self._running = True
@@ -104,15 +106,21 @@ class ExecutorSession(Actor):
         self._tasks[task.task_id.value] = task
         self._listener.launch(task)
 
-    def on_kill(self, task_id: v0.TaskID) -> None:
+    def on_kill(self, task_id: v0.TaskID, policy: v0.KillPolicy | None = None) -> None:
         """Kill a task, also while disconnected (S53)."""
-        if self._running:
+        if not self._running:
+            return
+        if policy is not None and self._modern is not None:
+            self._modern.kill_with(task_id, policy)
+        else:
             self._listener.kill(task_id)
 
     def on_acknowledged(self, task_id: v0.TaskID, uuid: bytes) -> None:
         """Forget an update the agent has taken over, and its task: the agent knows it now."""
         self._updates.pop(uuid, None)
         self._tasks.pop(task_id.value, None)
+        if self._modern is not None:
+            self._modern.acknowledged(uuid)
 
     def on_message(self, data: bytes) -> None:
         """Hand bytes on; dropped while disconnected (S54)."""
@@ -145,6 +153,8 @@ class ExecutorSession(Actor):
             self.on_shutdown()
             return
         if self._connected or not self._was_registered:
+            if self._connected and self._modern is not None:
+                self._modern.disconnected()
             self._connected = False
             timeout = self.environment.recovery_timeout
             log.info("Waiting %g seconds for the agent: %s", timeout, why)
@@ -163,8 +173,8 @@ class ExecutorSession(Actor):
         self._running = False
         self._connected = False
 
-    def send_update(self, status: v0.TaskStatus) -> None:
-        """Send a status; ids, timestamp and a fresh uuid are filled in here (S59)."""
+    def send_update(self, status: v0.TaskStatus) -> bytes:
+        """Send a status; ids, timestamp and a fresh uuid are filled in here (S59); gives the uuid."""
         environment = self.environment
         update = internal.StatusUpdate(
             framework_id=v0.FrameworkID(value=environment.framework_id),
@@ -181,6 +191,7 @@ class ExecutorSession(Actor):
         update.status.slave_id.value = environment.agent_id
         self._updates[update.uuid] = update
         self._transport.send_update(update)
+        return update.uuid
 
     def send_message(self, data: bytes) -> None:
         """Send bytes to the scheduler, best effort."""

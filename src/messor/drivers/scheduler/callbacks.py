@@ -15,12 +15,13 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.message import Message
 
 from messor.coordination.interfaces import Detector
 from messor.coordination.standalone import create_detector
+from messor.drivers.own import own, own_all
 from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
 from messor.drivers.scheduler.interfaces import Transport
 from messor.drivers.scheduler.libprocess_transport import LibprocessTransport
@@ -32,7 +33,6 @@ from messor.runtime.node_thread import NodeThread
 
 log = logging.getLogger(__name__)
 
-M = TypeVar("M", bound=Message)
 Call = v0_scheduler.Call
 
 NOT_STARTED = v0.DRIVER_NOT_STARTED
@@ -41,21 +41,6 @@ ABORTED = v0.DRIVER_ABORTED
 STOPPED = v0.DRIVER_STOPPED
 
 TRANSPORTS = ("libprocess", "http", "http+json")
-
-
-def own(kind: type[M], message: Any) -> M:
-    """Turn a message of another copy of the Mesos protos into ours; ours are returned as they are."""
-    if isinstance(message, kind):
-        return message
-    if isinstance(message, Message):
-        return kind.FromString(message.SerializePartialToString())
-    text = f"expecting a {kind.DESCRIPTOR.full_name}, not {type(message).__name__}"
-    raise TypeError(text)
-
-
-def own_all(kind: type[M], messages: Iterable[Any]) -> list[M]:
-    """Turn several messages into ours."""
-    return [own(kind, message) for message in messages]
 
 
 class MesosSchedulerDriver:

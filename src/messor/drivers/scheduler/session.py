@@ -25,9 +25,7 @@ Call = v0_scheduler.Call
 MAXIMUM_BACKOFF = 60.0
 """Seconds; the cap between two SUBSCRIBE attempts (Y1)."""
 
-NOTHING_TO_ACKNOWLEDGE = Outcome(
-    What.DROPPED, "it has no uuid or no agent: nobody waits for its acknowledgement"
-)
+NOTHING_TO_ACKNOWLEDGE = Outcome(What.DROPPED, "it has no uuid or no agent: nobody waits for its acknowledgement")
 NO_ROLES = Outcome(What.DROPPED, "an empty list of roles means none")
 
 
