@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from messor.agent.agent import NAME, Agent
 from messor.agent.capacity.totals import Machine
 from messor.agent.flags import AgentFlags
-from messor.coordination.standalone import create_detector
+from messor.coordination.create import create_detector
 from messor.errors import ConfigurationError, ContainerError
 from messor.runtime.address import choose_address
 from messor.runtime.flags import Usage, load, warnings
@@ -73,7 +73,7 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
         fetcher_stall_timeout=flags.fetcher_stall_timeout,
     )
     try:
-        detector = create_detector(node, flags.master or "")
+        detector = create_detector(node, flags.master or "", flags.zk_session_timeout)
     except ConfigurationError as error:
         raise ConfigurationError(f"EXIT with status 1: Failed to create a master detector: {error}") from error
     agent = Agent(

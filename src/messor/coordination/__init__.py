@@ -1,4 +1,7 @@
-"""Who leads: detecting the leading master.
+"""Who leads: standing for election and detecting the leading master.
 
-Pure but for the ports it is handed; ZooKeeper's adapter will live here too. Must not know what a master does.
+``session`` keeps a ZooKeeper session open, ``group`` makes memberships of it, ``contender`` and ``detector`` make
+leadership of those; all four know ZooKeeper by an interface only, which ``zookeeper`` (a real ensemble) and
+``in_memory`` (tests, the simulator) implement. ``standalone`` and ``candidates`` need no ZooKeeper. Must not know what
+a master does.
 """

@@ -5,9 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from messor.coordination.interfaces import Detector
-from messor.coordination.urls import ZooKeeperUrl, parse_master_url
-from messor.errors import ConfigurationError, MesosError
+from messor.errors import MesosError
 from messor.protos import v0
 from messor.wire.upid import Upid
 
@@ -22,6 +20,7 @@ class StandaloneDetector:
         """Start with a leader, or with none."""
         self._host = host
         self._leader = leader
+        self._failure: MesosError | None = None
         self._waiting: list[tuple[v0.MasterInfo | None, Promise[v0.MasterInfo | None]]] = []
 
     def appoint(self, leader: v0.MasterInfo | None) -> None:
@@ -29,14 +28,26 @@ class StandaloneDetector:
         self._leader = leader
         still = []
         for previous, promise in self._waiting:
+            if promise.done():
+                continue
             if previous != leader:
                 promise.set_result(leader)
             else:
                 still.append((previous, promise))
         self._waiting = still
 
+    def fail(self, error: MesosError) -> None:
+        """Have everybody told, now and later, that detection cannot go on."""
+        self._failure = error
+        waiting, self._waiting = self._waiting, []
+        for _, promise in waiting:
+            if not promise.done():
+                promise.set_exception(error)
+
     async def detect(self, previous: v0.MasterInfo | None = None) -> v0.MasterInfo | None:
         """Answer at once when the leader differs from previous, else when it changes."""
+        if self._failure is not None:
+            raise self._failure
         if self._leader != previous:
             return self._leader
         promise: Promise[v0.MasterInfo | None] = self._host.tasks.promise()
@@ -60,22 +71,3 @@ def master_info(host: Host, upid: Upid) -> v0.MasterInfo:
     info.address.ip = ip
     info.address.port = upid.port
     return info
-
-
-def create_detector(host: Host, master: str) -> Detector:
-    """Make the detector for a master string; raises ConfigurationError when the string or its file makes no sense."""
-    text = master.strip()
-    if text.startswith(("file://", "/")):
-        path = text.removeprefix("file://")
-        try:
-            text = host.disk.read(path).decode().strip()
-        except (MesosError, UnicodeDecodeError) as error:
-            message = f"Failed to read the master's address from '{path}': {error}"
-            raise ConfigurationError(message) from error
-        if text.startswith(("file://", "/")):
-            raise ConfigurationError(f"The file '{path}' must hold an address, not another file: '{text}'")
-    address = parse_master_url(text)
-    if isinstance(address, ZooKeeperUrl):
-        message = f"Detecting the master through ZooKeeper ('{text}') is not supported yet; give host:port"
-        raise ConfigurationError(message)
-    return StandaloneDetector(host, master_info(host, address))

@@ -42,7 +42,7 @@ def _parse_zookeeper(text: str) -> ZooKeeperUrl:
     servers, slash, path = rest.partition("/")
     authentication, at, hosts = servers.rpartition("@")
     if not slash or not path.strip("/"):
-        message = f"Expecting a (chroot) path for ZooKeeper ('/' is not supported) in '{text}'"
+        message = "Expecting a (chroot) path for ZooKeeper ('/' is not supported)"
         raise ConfigurationError(message)
     if not hosts or (at and ":" not in authentication):
         message = f"Expecting 'zk://[username:password@]host1:port1,host2:port2/path' but got '{text}'"

@@ -318,6 +318,10 @@ class Host(Protocol):
         """The name this host goes by, as other machines know it."""
         ...
 
+    def call(self, call: Callable[..., object], *arguments: object) -> None:
+        """Call in the loop, from any thread; raises RuntimeError when the loop ended."""
+        ...
+
     def exit(self, status: int, message: str) -> None:
         """End the whole OS process with one readable line on stderr; the simulated host stops and records it."""
         ...

@@ -67,6 +67,10 @@ class SimulatedHost:
         """Start an actor in this process."""
         return self.directory.spawn(actor)
 
+    def call(self, call: Callable[..., object], *arguments: object) -> None:
+        """Call in the loop: there is only one thread."""
+        self.clock.after(0, call, *arguments)
+
     def exit(self, status: int, message: str) -> None:
         """Stop this process and remember why."""
         if not self.is_alive:

@@ -20,7 +20,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from messor.coordination.interfaces import Detector
-from messor.coordination.standalone import create_detector
+from messor.coordination.create import create_detector
 from messor.drivers.own import own, own_all
 from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
 from messor.drivers.scheduler.interfaces import Transport
