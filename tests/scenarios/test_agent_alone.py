@@ -496,7 +496,10 @@ def test_a_reservation_of_more_than_there_is_fails(desk: AgentDesk) -> None:
 def test_a_result_is_resent_until_it_is_acknowledged(desk: AgentDesk) -> None:
     """As task updates are (G6)."""
     result = operation(desk, reserve(1))
+    desk.master.ping(desk.upid, connected=False)
     desk.world.advance(11)
+    (told,) = desk.master.last(internal.UpdateSlaveMessage).operations.operations
+    assert told.latest_status == result.status
     assert len(desk.master.received(internal.UpdateOperationStatusMessage)) == 2
     message = internal.AcknowledgeOperationStatusMessage(
         status_uuid=result.status.uuid, operation_uuid=result.operation_uuid

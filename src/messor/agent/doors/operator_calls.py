@@ -196,7 +196,7 @@ class OperatorCalls(Component):
         return Answer(get_tasks=self._view.tasks())
 
     def _get_operations(self, _: v0_agent.Call) -> Answer:
-        return Answer(get_operations=Answer.GetOperations())
+        return Answer(get_operations=self._view.operations())
 
     def _get_resource_providers(self, _: v0_agent.Call) -> Answer:
         return Answer(get_resource_providers=Answer.GetResourceProviders())

@@ -124,6 +124,10 @@ class StateView:
             found.completed_frameworks.add(framework_info=framework.info)
         return found
 
+    def operations(self) -> v0_agent.Response.GetOperations:
+        """List operations whose result nobody acknowledged yet."""
+        return v0_agent.Response.GetOperations(operations=self._tables.operations.values())
+
     def agent(self) -> v0_agent.Response.GetAgent:
         """Describe the agent itself."""
         found = v0_agent.Response.GetAgent(slave_info=self._tables.info)

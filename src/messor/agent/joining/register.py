@@ -167,6 +167,7 @@ class Registration(Component):
         self._connected(_silence(connection))
         update = internal.UpdateSlaveMessage(slave_id=self._tables.info.id, update_oversubscribed_resources=False)
         update.operations.SetInParent()
+        update.operations.operations.extend(self._tables.operations.values())
         update.resource_version_uuid.value = self._tables.resource_version
         update.resource_providers.SetInParent()
         self._outbox.to_master(update)

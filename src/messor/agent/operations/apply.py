@@ -64,10 +64,9 @@ class Operations(Component):
             self._remember(total)
         except (InvalidRequest, DiskFailed) as error:
             log.error("Failed to apply operation %s: %s", message.operation_uuid.value.hex(), error)
-            self._tell(message, v0.OPERATION_FAILED, str(error), [])
+            self._tell(message, v0.OPERATION_FAILED, str(error))
             return
-        converted = [resource for step in conversions for resource in step.converted.messages()]
-        self._tell(message, v0.OPERATION_FINISHED, "", converted)
+        self._tell(message, v0.OPERATION_FINISHED, "")
 
     @on(internal.CheckpointResourcesMessage)
     def replaced(self, sender: Upid, message: internal.CheckpointResourcesMessage) -> None:
@@ -99,13 +98,7 @@ class Operations(Component):
 
     # --- results -----------------------------------------------------------------------------------------------------
 
-    def _tell(
-        self,
-        message: internal.ApplyOperationMessage,
-        state: v0.OperationState,
-        text: str,
-        converted: list[v0.Resource],
-    ) -> None:
+    def _tell(self, message: internal.ApplyOperationMessage, state: v0.OperationState, text: str) -> None:
         update = internal.UpdateOperationStatusMessage(slave_id=self._tables.info.id)
         if message.HasField("framework_id"):
             update.framework_id.CopyFrom(message.framework_id)
@@ -113,7 +106,6 @@ class Operations(Component):
         status = update.status
         status.state = state
         status.slave_id.CopyFrom(self._tables.info.id)
-        status.converted_resources.extend(converted)
         if text:
             status.message = text
         if not message.operation_info.HasField("id"):
@@ -125,6 +117,7 @@ class Operations(Component):
         update.latest_status.CopyFrom(status)
         result = _Result(update)
         self._results[message.operation_uuid.value] = result
+        self._tables.operations[message.operation_uuid.value] = _record(update, message.operation_info)
         self._send(result)
 
     def _send(self, result: _Result) -> None:
@@ -143,6 +136,7 @@ class Operations(Component):
             self.ignore(message, "no such result is pending")
             return
         del self._results[message.operation_uuid.value]
+        del self._tables.operations[message.operation_uuid.value]
         if result.timer is not None:
             result.timer.cancel()
 
@@ -168,6 +162,20 @@ class Operations(Component):
         for result in self._results.values():
             if result.timer is not None:
                 result.timer.cancel()
+
+
+def _record(update: internal.UpdateOperationStatusMessage, info: v0.Offer.Operation) -> v0.Operation:
+    """Describe an operation by its result."""
+    operation = v0.Operation(
+        slave_id=update.slave_id,
+        info=info,
+        latest_status=update.status,
+        statuses=[update.status],
+        uuid=update.operation_uuid,
+    )
+    if update.HasField("framework_id"):
+        operation.framework_id.CopyFrom(update.framework_id)
+    return operation
 
 
 def _volume_of(resource: v0.Resource) -> tuple[str, str] | None:

@@ -33,11 +33,11 @@ class Tables:
         self.completed_frameworks: OrderedDict[str, Framework] = OrderedDict()
         self.checkpointed_resources: list[v0.Resource] = []
         """Dynamic reservations and persistent volumes, which must survive a restart."""
+        self.operations: dict[bytes, v0.Operation] = {}
+        """Operations whose result nobody acknowledged yet, by uuid; a new master is told of them."""
         self.start_time = 0.0
         self.drain_config: v0.DrainConfig | None = None
         self.drain_start_time = 0.0
-        self.task_counts: dict[int, int] = {}
-        """Terminal states reported so far, for the metrics."""
 
     @property
     def total(self) -> Resources:
