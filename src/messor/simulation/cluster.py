@@ -13,7 +13,7 @@ from typing import Any
 
 from messor.agent.agent import Agent
 from messor.agent.flags import AgentFlags
-from messor.coordination.standalone import create_detector
+from messor.coordination.standalone import StandaloneDetector, master_info
 from messor.master.flags import MasterFlags
 from messor.master.master import Master
 from messor.protos import v0
@@ -141,7 +141,7 @@ class AgentNode:
             self.host,
             AgentFlags(**values),
             SimulatedContainerizer(self.host, self.runtime),
-            create_detector(self.host, values["master"]),
+            StandaloneDetector(self.host, master_info(self.host, self.cluster.master.upid)),
             boot_id=f"boot-{self.boots}",
         )
         self.host.spawn(self.actor)

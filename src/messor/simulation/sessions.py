@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from messor.coordination.standalone import create_detector
+from messor.coordination.standalone import StandaloneDetector, master_info
 from messor.drivers.executor.environment import read_environment
 from messor.drivers.executor.http_transport import HttpExecutorTransport
 from messor.drivers.executor.libprocess_transport import LibprocessExecutorTransport
@@ -38,11 +38,10 @@ class DriverScheduler(SimulatedScheduler):
 
     def started(self) -> None:
         """Start the session beside this actor; it finds the master and subscribes by itself."""
-        address = f"{self.master.ip}:{self.master.port}"
         self.session = SchedulerSession(
             f"{self.name}-session",
             self.info,
-            create_detector(self.host, address),
+            StandaloneDetector(self.host, master_info(self.host, self.master)),
             self.transport(),
             _SchedulerListener(self),
         )
