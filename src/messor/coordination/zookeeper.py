@@ -59,7 +59,7 @@ class KazooSession:
     @property
     def id(self) -> int:
         """0 as long as it was never connected."""
-        return self._client.client_id[0] if self._client.client_id is not None else 0
+        return int(self._client._session_id or 0)  # its client_id is None while there is no connection
 
     @property
     def timeout(self) -> float:

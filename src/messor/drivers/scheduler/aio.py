@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from google.protobuf.message import Message as Protobuf
 
-from messor.coordination.standalone import create_detector
+from messor.drivers.detection import detector_for
 from messor.drivers.event_queue import EventQueue
 from messor.drivers.outcomes import Outcome, Told, failure, renewed
 from messor.drivers.own import own, own_all
@@ -144,7 +144,7 @@ class Scheduler:
         self._session = SchedulerSession(
             f"scheduler-{self._host.chance.uuid()}",
             self.framework,
-            create_detector(self._host, self._master),
+            detector_for(self._host, self._master),
             self._make_transport(),
             listener,
             backoff_factor=parse_duration(os.environ.get("MESOS_REGISTRATION_BACKOFF_FACTOR", "2secs")),

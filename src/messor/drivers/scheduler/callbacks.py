@@ -20,7 +20,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from messor.coordination.interfaces import Detector
-from messor.coordination.create import create_detector
+from messor.drivers.detection import detector_for
 from messor.drivers.own import own, own_all
 from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
 from messor.drivers.scheduler.interfaces import Transport
@@ -130,7 +130,7 @@ class MesosSchedulerDriver:
         thread = NodeThread("messor-scheduler-driver")
         node = thread.start()
         try:
-            detector: Detector = create_detector(node, master)
+            detector: Detector = detector_for(node, master)
             session = SchedulerSession(
                 f"scheduler-{uuid.uuid4()}",
                 self._framework,
