@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from messor.errors import ConnectionLost
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
-from messor.wire.legacy_executor import EVENT_ENCODERS
+from messor.wire.legacy_executor import EVENT_ENCODERS, HEARTBEAT_INTERVAL, HEARTBEATS
 from messor.wire.recordio import encode_record
 from messor.wire.splicing import nested
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from messor.agent.state.executor import Executor
     from messor.agent.state.tables import Tables
     from messor.runtime.actor import Actor
+    from messor.runtime.host import Clock, Timer
     from messor.runtime.http import Pipe
     from messor.wire.upid import Upid
 
@@ -28,12 +29,27 @@ _LATEST_STATE = b"\x38"
 class ExecutorStream:
     """The event stream of an executor that subscribed over HTTP, in its media type."""
 
-    __slots__ = ("media_type", "pipe")
+    __slots__ = ("_heartbeat", "media_type", "pipe")
 
     def __init__(self, pipe: Pipe, media_type: str) -> None:
         """Write to that pipe."""
         self.pipe = pipe
         self.media_type = media_type
+        self._heartbeat: Timer | None = None
+        pipe.on_close = self._stop
+
+    def beat(self, clock: Clock) -> None:
+        """Send heartbeats from now on, until the stream ends."""
+        self._heartbeat = clock.after(HEARTBEAT_INTERVAL, self._beat, clock)
+
+    def _beat(self, clock: Clock) -> None:
+        self.send(HEARTBEATS[self.media_type])
+        self.beat(clock)
+
+    def _stop(self) -> None:
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            self._heartbeat = None
 
     def send(self, event: bytes) -> None:
         """Send an encoded event as one record; dropped when the executor closed the stream."""
@@ -45,6 +61,7 @@ class ExecutorStream:
 
     def close(self) -> None:
         """End the stream."""
+        self._stop()
         self.pipe.close()
 
 

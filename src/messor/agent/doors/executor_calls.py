@@ -16,7 +16,7 @@ from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
 from messor.runtime.http import Pipe, Request, Response
 from messor.wire.json_codec import from_json
-from messor.wire.legacy_executor import HEARTBEAT_INTERVAL, HEARTBEATS, update_of
+from messor.wire.legacy_executor import update_of
 from messor.wire.media_types import JSON, request_type, response_type
 from messor.wire.versions import devolve
 
@@ -91,13 +91,9 @@ class ExecutorCalls(Component):
         pipe = Pipe()
         stream = ExecutorStream(pipe, media_type)
         self._subscriptions.subscribed(call, stream)
-        self._host.clock.after(HEARTBEAT_INTERVAL, self._beat, stream)
+        if pipe.is_open:
+            stream.beat(self._host.clock)
         return Response(200, pipe, media_type)
-
-    def _beat(self, stream: ExecutorStream) -> None:
-        if stream.pipe.is_open:
-            stream.send(HEARTBEATS[stream.media_type])
-            self._host.clock.after(HEARTBEAT_INTERVAL, self._beat, stream)
 
 
 def _parse(request: Request) -> v0_executor.Call:

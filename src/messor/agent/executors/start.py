@@ -129,7 +129,7 @@ class Starts(Component):
         executor.is_starting = True
         spec = self._spec(executor, command_task)
         self._host.tasks.spawn(self._run(framework.id, executor, spec), f"executor {executor.id}")
-        self._host.clock.after(
+        executor.registration_timer = self._host.clock.after(
             self._flags.executor_registration_timeout, self._registration_timeout, framework.id, executor
         )
 

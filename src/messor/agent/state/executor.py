@@ -15,6 +15,7 @@ from messor.wire.upid import Upid
 
 if TYPE_CHECKING:
     from messor.protos import internal
+    from messor.runtime.host import Timer
 
 MAX_COMPLETED_TASKS = 200
 """How many completed tasks of one executor are remembered (G14)."""
@@ -64,6 +65,7 @@ class Executor:
         "pid",
         "queued",
         "queued_groups",
+        "registration_timer",
         "resources",
         "state",
         "stream",
@@ -108,6 +110,7 @@ class Executor:
         self.pending_termination: PendingTermination | None = None
         self.was_sent_tasks = False
         self.is_delivering = False
+        self.registration_timer: Timer | None = None
         self.is_starting = False
         """Whether the container was asked for and its pid is not known yet."""
         self.early_updates: list[tuple[internal.StatusUpdate, Upid | None]] = []
@@ -116,6 +119,9 @@ class Executor:
     def become(self, state: ExecutorState) -> None:
         """Change state; raises Broken when the change is illegal."""
         self.state = moved(EXECUTOR_CHANGES, self.state, state)
+        if self.registration_timer is not None and state is not ExecutorState.REGISTERING:
+            self.registration_timer.cancel()
+            self.registration_timer = None
 
     @property
     def is_alive(self) -> bool:

@@ -36,6 +36,8 @@ class Sandboxes:
         self._paths = paths
         self._garbage = garbage
         self._files = files
+        self._latest: dict[str, str] = {}
+        """Which run each virtual name shows: an old run that is removed must not take a newer one off."""
         signals.sandbox_added = self.added
         signals.sandbox_retired = self.retired
         signals.framework_retired = self.framework_retired
@@ -43,13 +45,17 @@ class Sandboxes:
     def added(self, executor: Executor) -> None:
         """Show a sandbox under its real path and as the executor's latest."""
         if self._files is not None:
+            name = virtual_sandbox(executor.framework_id, executor.id)
+            self._latest[name] = executor.directory
             self._files.attach(executor.directory, executor.directory)
-            self._files.attach(virtual_sandbox(executor.framework_id, executor.id), executor.directory)
+            self._files.attach(name, executor.directory)
 
     def retired(self, framework: Framework, executor: Executor) -> None:
         """Condemn an executor's run, and its folder when no newer run uses it."""
         ids = (self._tables.agent_id, framework.id, executor.id)
-        self._garbage.condemn(executor.directory, lambda: self._gone(executor))
+        directory, name = executor.directory, virtual_sandbox(framework.id, executor.id)
+        # The callback waits for a week: it must not hold on to the executor and its tasks.
+        self._garbage.condemn(directory, lambda: self._gone(directory, name))
         if executor.id not in framework.executors:
             self._garbage.condemn(self._paths.executor(*ids))
         if executor.checkpoint:
@@ -57,10 +63,13 @@ class Sandboxes:
             if executor.id not in framework.executors:
                 self._garbage.condemn(self._paths.meta_executor(*ids))
 
-    def _gone(self, executor: Executor) -> None:
-        if self._files is not None:
-            self._files.detach(executor.directory)
-            self._files.detach(virtual_sandbox(executor.framework_id, executor.id))
+    def _gone(self, directory: str, name: str) -> None:
+        if self._files is None:
+            return
+        self._files.detach(directory)
+        if self._latest.get(name) == directory:
+            del self._latest[name]
+            self._files.detach(name)
 
     def framework_retired(self, framework: Framework) -> None:
         """Condemn a framework's folders."""
