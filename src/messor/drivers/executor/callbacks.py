@@ -17,6 +17,7 @@ from messor.drivers.executor.interfaces import ExecutorTransport
 from messor.drivers.executor.libprocess_transport import LibprocessExecutorTransport
 from messor.drivers.executor.session import ExecutorSession
 from messor.drivers.own import own
+from messor.drivers.reporting import report_raised
 from messor.drivers.scheduler.callbacks import ABORTED, NOT_STARTED, RUNNING, STOPPED
 from messor.errors import ConfigurationError
 from messor.protos import v0
@@ -157,9 +158,14 @@ class MesosExecutorDriver:
             return
         try:
             getattr(self._executor, name)(self, *arguments)
-        except Exception:
-            log.exception("The executor's %s raised; aborting the driver", name)
-            self.abort()
+        except Exception as error:
+            report_raised(log, f"The executor's {name} raised; aborting the driver")
+            with self._lock:
+                if self._status != RUNNING:
+                    return
+                assert self._thread is not None
+                self._thread.post(self._session.abort)
+            self._deliver_error(f"The executor's {name} raised {error!r}")
 
     def _deliver_shutdown(self) -> None:
         """Run ``shutdown``; everything after it is ignored, but join() is not released (trap 32)."""
@@ -173,7 +179,7 @@ class MesosExecutorDriver:
         try:
             self._executor.error(self, message)
         except Exception:
-            log.exception("The executor's error callback raised")
+            report_raised(log, "The executor's error callback raised")
         finally:
             self._latch.set()
 

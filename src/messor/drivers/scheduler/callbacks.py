@@ -22,6 +22,7 @@ from google.protobuf.message import Message
 from messor.coordination.interfaces import Detector
 from messor.drivers.detection import detector_for
 from messor.drivers.own import own, own_all
+from messor.drivers.reporting import report_raised
 from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
 from messor.drivers.scheduler.interfaces import Transport
 from messor.drivers.scheduler.libprocess_transport import LibprocessTransport
@@ -86,6 +87,8 @@ class MesosSchedulerDriver:
         self._framework.CopyFrom(own(v0.FrameworkInfo, framework))
         if not self._framework.user:
             self._framework.user = getpass.getuser()
+        if not self._framework.failover_timeout:
+            log.warning("Framework '%s' has no failover_timeout: its tasks die with this driver", self._framework.name)
         if not self._framework.hostname:
             self._framework.hostname = socket.gethostname()
         self._master = master
@@ -315,9 +318,14 @@ class MesosSchedulerDriver:
             return False
         try:
             getattr(self._scheduler, name)(self, *arguments)
-        except Exception:
-            log.exception("The scheduler's %s raised; aborting the driver", name)
-            self.abort()
+        except Exception as error:
+            report_raised(log, f"The scheduler's {name} raised; aborting the driver")
+            with self._lock:
+                if self._status != RUNNING:
+                    return False
+                assert self._thread is not None
+                self._thread.post(self._session.abort)
+            self._deliver_error(f"The scheduler's {name} raised {error!r}")
             return False
         return True
 
@@ -334,7 +342,7 @@ class MesosSchedulerDriver:
         try:
             self._scheduler.error(self, message)
         except Exception:
-            log.exception("The scheduler's error callback raised")
+            report_raised(log, "The scheduler's error callback raised")
         finally:
             self._latch.set()
 
