@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from messor.errors import DiskFailed, NotFound
 
 
+PRIVATE = 0o600
+"""Checkpoints may hold secrets; as recorded, they belong to the agent alone."""
+
+
 class RealDisk:
     """Files by absolute path; raises DiskFailed, or NotFound when nothing is there."""
 
@@ -30,11 +34,11 @@ class RealDisk:
             return file.read(length)
 
     def write(self, path: str, data: bytes, *, sync: bool = True) -> None:
-        """Write to a temporary file beside it, fsync if asked, rename; makes missing folders."""
+        """Write to a temporary file only we may read, fsync if asked, rename; makes missing folders."""
         temporary = f"{path}.{os.getpid()}.tmp"
         with _failures("write", path):
             try:
-                descriptor = _open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+                descriptor = _open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
                 try:
                     _write_all(descriptor, data)
                     if sync:
@@ -159,13 +163,13 @@ def _failures(what: str, path: str) -> Iterator[None]:
         raise DiskFailed(f"Failed to {what} '{path}': {error.strerror or error}") from error
 
 
-def _open(path: str, flags: int) -> int:
+def _open(path: str, flags: int, mode: int = 0o644) -> int:
     """Open a file, making its folder when that is missing: the common case costs one call."""
     try:
-        return os.open(path, flags | os.O_CLOEXEC, 0o644)
+        return os.open(path, flags | os.O_CLOEXEC, mode)
     except FileNotFoundError:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        return os.open(path, flags | os.O_CLOEXEC, 0o644)
+        return os.open(path, flags | os.O_CLOEXEC, mode)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

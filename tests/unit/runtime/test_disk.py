@@ -98,3 +98,11 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     first.close()
     assert second.lock(path)
     second.close()
+
+
+def test_what_is_written_belongs_to_its_writer_alone(tmp_path: Path) -> None:
+    """Checkpoints hold what tasks were given, secrets included; logs and markers may be read by everybody."""
+    disk = RealDisk()
+    disk.write(str(tmp_path / "info"), b"secret")
+    disk.append(str(tmp_path / "marker"), b"")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("info", "marker")] == [0o600, 0o644]

@@ -91,11 +91,11 @@ class Checkpoints:
         if executor.pid is not None:
             self._disk.write(run.libprocess_pid, str(executor.pid).encode(), sync=False)
         else:
-            self._disk.write(run.http_marker, b"", sync=False)
+            self._disk.append(run.http_marker, b"", sync=False)
 
     def sentinel(self, executor: Executor) -> None:
         """Remember that a run is over: nothing of it is recovered any more."""
-        self._disk.write(self.run(executor).sentinel, b"", sync=False)
+        self._disk.append(self.run(executor).sentinel, b"", sync=False)
 
     def task(self, executor: Executor, task: Task) -> None:
         """Remember a task before it is handed to its executor."""
