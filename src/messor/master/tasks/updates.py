@@ -158,8 +158,9 @@ class TaskUpdates(Component):
             self.state.signals.task_updated(task, encoded)
         if before not in OVER and latest in OVER:
             self._free(task)
-            reason = status.reason if status.HasField("reason") else None
-            self.metrics.task_ended(status.state, status.source, reason)
+            # The status that says how it ended may still be on its way: then only its state is known.
+            reason = status.reason if status.state == latest and status.HasField("reason") else None
+            self.metrics.task_ended(latest, status.source, reason)
 
     def remove(self, task: TaskRecord, *, unreachable: bool = False) -> None:
         """Take a task off its agent and framework, into the framework's completed or unreachable ones."""
