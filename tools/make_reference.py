@@ -30,6 +30,7 @@ PACKAGES = ("agent", "coordination", "drivers", "executors", "master", "runtime"
 FLAGS = {
     "messor master": "messor.master.flags:MasterFlags",
     "messor agent": "messor.agent.flags:AgentFlags",
+    "messor execute": "messor.cli.execute:ExecuteFlags",
 }
 
 NOTE = "<!-- Written by tools/make_reference.py; change the code, then run it. -->\n\n"

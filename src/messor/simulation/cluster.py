@@ -17,6 +17,8 @@ from messor.coordination.standalone import StandaloneDetector, master_info
 from messor.master.flags import MasterFlags
 from messor.master.master import Master
 from messor.protos import v0
+from messor.runtime.host import Reply
+from messor.runtime.process_actors import MetricsActor
 from messor.simulation.containers import ContainerRuntime, SimulatedContainerizer
 from messor.simulation.frameworks import HttpScheduler, PidScheduler, SimulatedScheduler
 from messor.simulation.host import SimulatedHost
@@ -74,6 +76,7 @@ class MasterNode:
         flags = MasterFlags(**{"work_dir": WORK_DIR, "registry": "in_memory", **self.flags})
         self.actor = Master(self.host, flags, storage=self.storage.opened_by(self.host))
         self.host.spawn(self.actor)
+        self.host.spawn(MetricsActor({}))
         self.host.directory.delegate = self.actor.name
 
     def kill(self, *, silent: bool = False) -> None:
@@ -145,6 +148,7 @@ class AgentNode:
             boot_id=f"boot-{self.boots}",
         )
         self.host.spawn(self.actor)
+        self.host.spawn(MetricsActor({}))
         self.host.directory.delegate = self.actor.name
 
     def kill(self, *, silent: bool = False) -> None:
@@ -257,6 +261,16 @@ class Cluster(World):
         if subscribe:
             self.run_until(lambda: scheduler.is_connected or scheduler.errors, what=f"{scheduler.name} subscribes")
         return scheduler
+
+    def ask(self, method: str, path: str, body: bytes = b"", *, node: MasterNode | AgentNode | None = None) -> Reply:
+        """Make an HTTP request from an operator's machine to a node, the master by default; bodies are JSON."""
+        if "operator" not in self.hosts:
+            self.start("operator", "10.0.3.1")
+        address = (node or self.master).host.address
+        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
+        connection = self.hosts["operator"].network.http(*address)
+        reply: Reply = self.run(connection.request(method, path, headers, body))
+        return reply
 
     def successor(self, old: SimulatedScheduler) -> SimulatedScheduler:
         """Start another scheduler for a framework, which takes over; the old one is not stopped here."""
