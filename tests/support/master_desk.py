@@ -26,6 +26,9 @@ from messor.master.offers.accept import Accepts
 from messor.master.offers.decline import Demand
 from messor.master.offers.make import OfferMaker
 from messor.master.offers.rescind import Rescinder
+from messor.master.operations.perform import Performer
+from messor.master.operations.reconcile import OperationReconciliation
+from messor.master.operations.updates import OperationUpdates
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
@@ -255,9 +258,12 @@ class Desk:
             state=state, outbox=outbox, allocator=allocator, flags=flags_, host=host, rescinder=rescinder
         )
         demand = Demand(state=state, allocator=allocator, metrics=metrics, rescinder=rescinder)
+        self.performer = performer = Performer(state=state, outbox=outbox, metrics=metrics, host=host)
+        self.operation_updates = OperationUpdates(state=state, outbox=outbox, metrics=metrics, host=host)
         accepts = Accepts(
-            state=state, outbox=outbox, allocator=allocator, metrics=metrics, updates=updates, rescinder=rescinder
-        )
+            state=state, outbox=outbox, allocator=allocator, metrics=metrics, updates=updates, rescinder=rescinder,
+            performer=performer,
+        )  # fmt: skip
         FrameworkMetrics(state=state, metrics=metrics, flags=flags_)
         self.heartbeats = heartbeats = Heartbeats(host=host, outbox=outbox, flags=flags_)
         self.recovery = recovery = FrameworkRecovery(state=state, allocator=allocator, flags=flags_)
@@ -285,6 +291,8 @@ class Desk:
             state=state, host=host, metrics=metrics, leadership=self.gate, subscriptions=subscriptions,
             framework_updates=framework_updates, removal=removal, accepts=accepts, demand=demand,
             acknowledgements=acknowledgements, kills=kills, reconciliation=reconciliation, executors=executors,
+            operation_updates=self.operation_updates,
+            operation_reconciliation=OperationReconciliation(state=state, outbox=outbox, metrics=metrics),
         )  # fmt: skip
         self.messages = SchedulerMessages(
             state=state, outbox=outbox, metrics=metrics, calls=self.calls, subscriptions=subscriptions,

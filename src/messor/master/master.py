@@ -29,6 +29,7 @@ from messor.master.agents.whitelist import Whitelist
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
+from messor.master.doors.operation_calls import OperationCalls
 from messor.master.doors.operator_calls import OperatorCalls
 from messor.master.doors.scheduler_calls import SchedulerCalls
 from messor.master.doors.state_view import StateView
@@ -49,6 +50,9 @@ from messor.master.offers.accept import Accepts
 from messor.master.offers.decline import Demand
 from messor.master.offers.make import OfferMaker
 from messor.master.offers.rescind import Rescinder
+from messor.master.operations.perform import Performer
+from messor.master.operations.reconcile import OperationReconciliation
+from messor.master.operations.updates import OperationUpdates
 from messor.master.outbox import Outbox
 from messor.master.registry.collect import Collector
 from messor.master.registry.contents import Contents
@@ -118,6 +122,9 @@ class Master(Actor):
         self.reconciliation = Reconciliation(state=state, outbox=outbox, metrics=metrics, host=host)
         self.kills = Kills(state=state, outbox=outbox, metrics=metrics, reconciliation=self.reconciliation)
         self.executors = Executors(state=state, outbox=outbox, allocator=self.allocator, metrics=metrics)
+        self.performer = Performer(state=state, outbox=outbox, metrics=metrics, host=host)
+        self.operation_updates = OperationUpdates(state=state, outbox=outbox, metrics=metrics, host=host)
+        self.operation_reconciliation = OperationReconciliation(state=state, outbox=outbox, metrics=metrics)
 
     def _build_offers(self) -> None:
         state, outbox, allocator = self.state, self.outbox, self.allocator
@@ -133,6 +140,7 @@ class Master(Actor):
             metrics=self.metrics,
             updates=self.updates,
             rescinder=self.rescinder,
+            performer=self.performer,
         )
 
     def _build_frameworks(self) -> None:
@@ -207,6 +215,7 @@ class Master(Actor):
             updates=self.updates,
             executors=self.executors,
             rescinder=self.rescinder,
+            operations=self.operation_updates,
         )
         self.unreachable = Unreachable(
             state=state,
@@ -253,9 +262,14 @@ class Master(Actor):
             reconciling=Reconciling(state=state, outbox=outbox, clock=clock, executors=self.executors),
             recovery=self.framework_recovery,
             rescinder=self.rescinder,
+            performer=self.performer,
         )
         self.agent_updates = AgentUpdates(
-            state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder
+            state=state,
+            allocator=allocator,
+            metrics=self.metrics,
+            rescinder=self.rescinder,
+            operations=self.operation_updates,
         )
 
         self.whitelist = Whitelist(host=self.host, allocator=allocator, path=self.flags.whitelist)
@@ -302,6 +316,15 @@ class Master(Actor):
             kills=self.kills,
             reconciliation=self.reconciliation,
             executors=self.executors,
+            operation_updates=self.operation_updates,
+            operation_reconciliation=self.operation_reconciliation,
+        )
+        self.operation_calls = OperationCalls(
+            state=self.state,
+            allocator=self.allocator,
+            leadership=self.leadership,
+            rescinder=self.rescinder,
+            performer=self.performer,
         )
         self.scheduler_messages = SchedulerMessages(
             state=self.state,
@@ -327,6 +350,7 @@ class Master(Actor):
             v1_view=v1_view,
             roles_view=roles_view,
             event_stream=self.event_stream,
+            operations=self.operation_calls.deeds,
         )
         self.endpoints_v0 = Endpoints(
             state=state,
@@ -349,6 +373,8 @@ class Master(Actor):
             self.agent_updates,
             self.scheduler_calls,
             self.scheduler_messages,
+            self.operation_updates,
+            self.operation_calls,
             self.operator_calls,
             self.endpoints_v0,
         )

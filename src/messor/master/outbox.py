@@ -37,6 +37,7 @@ EVENT_NUMBERS: dict[type[Message], int] = {
     internal.FrameworkReregisteredMessage: Event.SUBSCRIBED,
     internal.RescindResourceOfferMessage: Event.RESCIND,
     internal.StatusUpdateMessage: Event.UPDATE,
+    internal.UpdateOperationStatusMessage: Event.UPDATE_OPERATION_STATUS,
     internal.LostSlaveMessage: Event.FAILURE,
     internal.ExitedExecutorMessage: Event.FAILURE,
     internal.ExecutorToFrameworkMessage: Event.MESSAGE,

@@ -10,6 +10,7 @@ from messor.errors import Conflict
 from messor.master.agents.health import Health
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.rescind import Rescinder
+from messor.master.operations.updates import OperationUpdates
 from messor.master.outbox import Outbox
 from messor.master.registry import edits
 from messor.master.registry.registrar import Registrar
@@ -45,6 +46,7 @@ class AgentRemoval(Component):
         updates: TaskUpdates,
         executors: Executors,
         rescinder: Rescinder,
+        operations: OperationUpdates,
     ) -> None:
         """See the modules of the collaborators."""
         self.state = state
@@ -57,6 +59,7 @@ class AgentRemoval(Component):
         self.updates = updates
         self.executors = executors
         self.rescinder = rescinder
+        self.operations = operations
         self.messages = metrics.counter("messages_unregister_slave")
 
     @on(internal.UnregisterSlaveMessage)
@@ -101,11 +104,14 @@ class AgentRemoval(Component):
         message: str,
         *,
         unreachable_time: v0.TimeInfo | None = None,
+        operation_state: int | None = None,
+        operation_message: str = "",
     ) -> None:
         """End everything on an agent and forget it.
 
         outcome: state and reason of its tasks, by framework. unreachable_time: set when it may come back; its tasks are
-        remembered then. The allocator forgets the agent first, lest it offers what is freed here.
+        remembered then. operation_state: what frameworks are told of their operations, None for nothing. The allocator
+        forgets the agent first, lest it offers what is freed here.
         """
         self.allocator.remove_agent(agent.id)
         for framework_id, tasks in list(agent.tasks.items()):
@@ -117,6 +123,7 @@ class AgentRemoval(Component):
         for framework_id, executors in list(agent.executors.items()):
             for executor_id in list(executors):
                 self.executors.remove(agent, framework_id, executor_id)
+        self.operations.agent_left(agent, operation_state, operation_message)
         self.rescinder.rescind_agent(agent)
         self.state.remove_agent(agent, self.clock.now())
         if agent.reregistration_timer is not None:

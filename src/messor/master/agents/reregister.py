@@ -22,6 +22,7 @@ from messor.master.agents.returned import (
 from messor.master.frameworks.recover import FrameworkRecovery
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.rescind import Rescinder
+from messor.master.operations.perform import Performer
 from messor.master.outbox import Outbox
 from messor.master.registry import edits
 from messor.master.registry.registrar import Registrar
@@ -29,7 +30,7 @@ from messor.master.state.agent import AgentRecord
 from messor.master.state.lifecycles import AgentState
 from messor.master.state.tables import MasterState
 from messor.model.conversions import apply_checkpointed
-from messor.model.resource_formats import downgrade_all, upgrade_all
+from messor.model.resource_formats import upgrade_all
 from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -59,6 +60,7 @@ class Reregistration(Component):
         reconciling: Reconciling,
         recovery: FrameworkRecovery,
         rescinder: Rescinder,
+        performer: Performer,
     ) -> None:
         """See the modules of the collaborators."""
         self.state = state
@@ -71,6 +73,7 @@ class Reregistration(Component):
         self.reconciling = reconciling
         self.recovery = recovery
         self.rescinder = rescinder
+        self.performer = performer
         self.messages = metrics.counter("messages_reregister_slave")
 
     @on(internal.ReregisterSlaveMessage)
@@ -157,19 +160,8 @@ class Reregistration(Component):
         agent.fragment = None
         self._tell_frameworks(agent, message.frameworks)
         if not agent.has(v0.SlaveInfo.Capability.RESOURCE_PROVIDER):
-            self._send_checkpointed(agent)
+            self.performer.send_checkpointed(agent)
         log.info("Agent %s at %s (%s) re-registered", agent.id, agent.pid, agent.hostname)
-
-    def _send_checkpointed(self, agent: AgentRecord) -> None:
-        """Tell an old agent what it has reserved, as it may have missed that; newer ones tell us."""
-        message = internal.CheckpointResourcesMessage(resources=agent.checkpointed.messages())
-        if not agent.has(v0.SlaveInfo.Capability.RESERVATION_REFINEMENT):
-            try:
-                downgrade_all(message)
-            except InvalidRequest as error:
-                log.warning("Not telling agent %s what it has reserved: %s", agent.id, error)
-                return
-        self.outbox.to_agent(agent, message)
 
     def _refresh(self, agent: AgentRecord, message: internal.ReregisterSlaveMessage, total: Resources) -> None:
         """Note what may have changed while the agent was away; oversubscribed resources stay as they were."""

@@ -57,7 +57,14 @@ class Unreachable:
         await self._store(agent_id, since)
         agent.become(AgentState.UNREACHABLE)
         self._count(agent_id, since)
-        self.removal.take_down(agent, _outcome, why, unreachable_time=since)
+        self.removal.take_down(
+            agent,
+            _outcome,
+            why,
+            unreachable_time=since,
+            operation_state=v0.OPERATION_UNREACHABLE,
+            operation_message="Agent was marked unreachable",
+        )
         log.info("Marked agent %s (%s) unreachable: %s", agent.id, agent.hostname, why)
 
     async def mark_recovered(self, info: v0.SlaveInfo, why: str) -> bool:

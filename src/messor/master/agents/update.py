@@ -8,6 +8,7 @@ from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.rescind import Rescinder
+from messor.master.operations.updates import OperationUpdates
 from messor.master.state.tables import MasterState
 from messor.model.resources import Resources, validate_resources
 from messor.protos import internal
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class AgentUpdates(Component):
-    """Notes an agent's new totals. Resource providers and operations are reported here too; nobody uses them yet."""
+    """Notes an agent's new totals and its operations. Resource providers it tells of are not used yet."""
 
     def __init__(
         self,
@@ -29,11 +30,13 @@ class AgentUpdates(Component):
         allocator: Allocator,
         metrics: MasterMetrics,
         rescinder: Rescinder,
+        operations: OperationUpdates,
     ) -> None:
         """See the modules of the collaborators."""
         self.state = state
         self.allocator = allocator
         self.rescinder = rescinder
+        self.operations = operations
         self.messages = metrics.counter("messages_update_slave")
 
     @on(internal.UpdateSlaveMessage)
@@ -58,6 +61,7 @@ class AgentUpdates(Component):
             return
         if message.HasField("resource_version_uuid"):
             agent.resource_version = message.resource_version_uuid.value
+        self.operations.reported(agent, message)
         speaks_of_them = (
             not message.HasField("update_oversubscribed_resources") or message.update_oversubscribed_resources
         )

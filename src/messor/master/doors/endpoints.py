@@ -31,10 +31,6 @@ LATER = {
     "/maintenance/status": "maintenance",
     "/machine/down": "maintenance",
     "/machine/up": "maintenance",
-    "/reserve": "reservations by operators",
-    "/unreserve": "reservations by operators",
-    "/create-volumes": "volumes made by operators",
-    "/destroy-volumes": "volumes made by operators",
 }
 """What is missing for each endpoint of a feature that is not built yet."""
 
@@ -148,10 +144,6 @@ class Endpoints(Component):
     @endpoint("/maintenance/status", methods=("GET",), realm="readonly")
     @endpoint("/machine/down", methods=("POST",), realm="readwrite")
     @endpoint("/machine/up", methods=("POST",), realm="readwrite")
-    @endpoint("/reserve", methods=("POST",), realm="readwrite")
-    @endpoint("/unreserve", methods=("POST",), realm="readwrite")
-    @endpoint("/create-volumes", methods=("POST",), realm="readwrite")
-    @endpoint("/destroy-volumes", methods=("POST",), realm="readwrite")
     def later(self, request: Request) -> Response:
         """Refuse what a later version will do."""
         self.leadership.check_leading(request)

@@ -6,7 +6,7 @@ later version of Messor will do is refused with 501 and a sentence, not ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -38,15 +38,8 @@ ROLE_RESOURCES = ("cpus", "disk", "gpus", "mem")
 """What GET_ROLES shows of a role's resources."""
 
 LATER = {
-    Call.GET_OPERATIONS: "offer operations",
     Call.GET_WEIGHTS: "weights",
     Call.UPDATE_WEIGHTS: "weights",
-    Call.RESERVE_RESOURCES: "reservations by operators",
-    Call.UNRESERVE_RESOURCES: "reservations by operators",
-    Call.CREATE_VOLUMES: "volumes made by operators",
-    Call.DESTROY_VOLUMES: "volumes made by operators",
-    Call.GROW_VOLUME: "volumes made by operators",
-    Call.SHRINK_VOLUME: "volumes made by operators",
     Call.GET_MAINTENANCE_STATUS: "maintenance",
     Call.GET_MAINTENANCE_SCHEDULE: "maintenance",
     Call.UPDATE_MAINTENANCE_SCHEDULE: "maintenance",
@@ -78,8 +71,9 @@ class OperatorCalls(Component):
         v1_view: V1View,
         roles_view: RolesView,
         event_stream: EventStream,
+        operations: Mapping[int, Callable[[Any, Request], Response]],
     ) -> None:
-        """Collaborators."""
+        """operations: what applies offer operations, by type of call."""
         self.state = state
         self.host = host
         self.flags = flags
@@ -100,13 +94,15 @@ class OperatorCalls(Component):
             Call.GET_AGENTS: lambda *_: Answer(type=Answer.GET_AGENTS, get_agents=v1_view.get_agents()),
             Call.GET_FRAMEWORKS: lambda *_: Answer(type=Answer.GET_FRAMEWORKS, get_frameworks=v1_view.get_frameworks()),
             Call.GET_EXECUTORS: lambda *_: Answer(type=Answer.GET_EXECUTORS, get_executors=v1_view.get_executors()),
+            Call.GET_OPERATIONS: lambda *_: Answer(type=Answer.GET_OPERATIONS, get_operations=v1_view.get_operations()),
             Call.GET_TASKS: lambda *_: Answer(type=Answer.GET_TASKS, get_tasks=v1_view.get_tasks()),
             Call.GET_ROLES: self._roles,
             Call.GET_MASTER: self._master,
         }
-        self._deeds: dict[int, Callable[[Any, Request], None]] = {
+        self._deeds: dict[int, Callable[[Any, Request], Response | None]] = {
             Call.SET_LOGGING_LEVEL: self._set_logging_level,
             Call.TEARDOWN: self._teardown,
+            **operations,
         }
 
     @endpoint("/api/v1", realm="readwrite")
@@ -125,8 +121,7 @@ class OperatorCalls(Component):
             return self.event_stream.subscribe(media_type)
         deed = self._deeds.get(call.type)
         if deed is not None:
-            deed(call, request)
-            return Response(200)
+            return deed(call, request) or Response(200)
         answer = self._answers.get(call.type)
         if answer is None:
             return text_response(501)

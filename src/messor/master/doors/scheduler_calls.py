@@ -19,6 +19,8 @@ from messor.master.frameworks.update import FrameworkUpdates
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.accept import Accepts
 from messor.master.offers.decline import Demand
+from messor.master.operations.reconcile import OperationReconciliation
+from messor.master.operations.updates import OperationUpdates
 from messor.master.state.framework import FrameworkRecord, HttpStream
 from messor.master.state.tables import MasterState
 from messor.master.tasks.acknowledge import Acknowledgements
@@ -77,6 +79,8 @@ class SchedulerCalls(Component):
         kills: Kills,
         reconciliation: Reconciliation,
         executors: Executors,
+        operation_updates: OperationUpdates,
+        operation_reconciliation: OperationReconciliation,
     ) -> None:
         """Collaborators."""
         self.state = state
@@ -96,11 +100,11 @@ class SchedulerCalls(Component):
             Call.SHUTDOWN: ("shutdown", executors.shut_down),
             Call.ACKNOWLEDGE: ("acknowledge", acknowledgements.acknowledge),
             Call.RECONCILE: ("reconcile", reconciliation.reconcile),
-            Call.RECONCILE_OPERATIONS: ("reconcile_operations", reconciliation.reconcile_operations),
+            Call.RECONCILE_OPERATIONS: ("reconcile_operations", operation_reconciliation.reconcile),
             Call.MESSAGE: ("message", executors.message),
             Call.ACCEPT_INVERSE_OFFERS: ("accept_inverse_offers", self._accept_inverse),
             Call.DECLINE_INVERSE_OFFERS: ("decline_inverse_offers", self._decline_inverse),
-            Call.ACKNOWLEDGE_OPERATION_STATUS: ("acknowledge_operation_status", self._acknowledge_operation),
+            Call.ACKNOWLEDGE_OPERATION_STATUS: ("acknowledge_operation_status", operation_updates.acknowledge),
         }
 
     @endpoint("/api/v1/scheduler", realm="scheduler")
@@ -192,16 +196,6 @@ class SchedulerCalls(Component):
     def _unknown_inverse(self, verb: str, framework: FrameworkRecord, call: Any) -> None:
         for item in call.inverse_offer_ids:
             self.ignore(f"{verb} of inverse offer {item.value} by framework {framework.id}", "it is no longer valid")
-
-    def _acknowledge_operation(
-        self, framework: FrameworkRecord, call: v0_scheduler.Call.AcknowledgeOperationStatus
-    ) -> None:
-        self.metrics.counter("messages_operation_status_update_acknowledgement").increment()
-        self.metrics.counter("invalid_operation_status_update_acknowledgements").increment()
-        self.ignore(
-            f"acknowledgement of operation '{call.operation_id.value}' of framework {framework.id}",
-            "the operation is unknown",
-        )
 
 
 def read_call(request: Request) -> v0_scheduler.Call:

@@ -73,6 +73,16 @@ class V1View:
             result.completed_tasks.extend(_tasks(framework.completed_tasks))
         return result
 
+    def get_operations(self) -> v1_master.Response.GetOperations:
+        """Make the operations of all agents that nobody has acknowledged yet."""
+        return Response.GetOperations(
+            operations=[
+                evolve(operation.message)
+                for agent in self.state.agents.values()
+                for operation in agent.operations.values()
+            ]
+        )
+
     def get_state(self) -> v1_master.Response.GetState:
         """Make all of them."""
         return Response.GetState(

@@ -1,4 +1,4 @@
-"""ACCEPT: the one transaction that turns offers into launches (M11).
+"""ACCEPT: the one transaction that turns offers into launches, reservations and volumes (M11).
 
 Order matters and clients see it: offers are checked, then the resources of every operation, and only then operations
 are applied one after the other on what is left. A failed one does not stop those behind it. The rest goes back with
@@ -14,8 +14,10 @@ from messor.errors import InvalidRequest
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.launch import Approve, Launches, LaunchItem, read_launch
 from messor.master.offers.launch_group import GroupItem, GroupLaunches, read_group
+from messor.master.offers.operate import ApproveOperation, Operating
 from messor.master.offers.rescind import Rescinder
 from messor.master.offers.transaction import Transaction
+from messor.master.operations.perform import Performer
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
@@ -23,23 +25,16 @@ from messor.master.state.offer import OfferRecord
 from messor.master.state.tables import MasterState
 from messor.master.tasks.updates import TaskUpdates
 from messor.master.validation.offers import validate_offers
-from messor.master.validation.operations import (
-    LAUNCHES,
-    NO_V0_FEEDBACK,
-    operation_name,
-    validate_feedback,
-    validate_launch_id,
-    validate_supported,
-)
+from messor.master.validation.operations import LAUNCHES, validate_launch_id
 from messor.model.resources import Resources
-from messor.protos import internal, v0, v0_scheduler, v1_scheduler
+from messor.protos import v0, v0_scheduler
 from messor.runtime.actor import Component
 
 log = logging.getLogger(__name__)
 
 Operation = v0.Offer.Operation
 
-Work = list[LaunchItem] | GroupItem
+Work = list[LaunchItem] | GroupItem | v0.Offer.Operation
 """An operation that was read and can be applied."""
 
 
@@ -55,9 +50,11 @@ class Accepts(Component):
         metrics: MasterMetrics,
         updates: TaskUpdates,
         rescinder: Rescinder,
+        performer: Performer,
         approve: Approve | None = None,
+        approve_operation: ApproveOperation | None = None,
     ) -> None:
-        """approve: the authorizer's word on each task, None when nobody needs asking."""
+        """approve, approve_operation: the authorizer's word on each of them, None when nobody needs asking."""
         self.state = state
         self.outbox = outbox
         self.allocator = allocator
@@ -66,6 +63,9 @@ class Accepts(Component):
         self.rescinder = rescinder
         self.launches = Launches(state=state, outbox=outbox, updates=updates, approve=approve)
         self.group_launches = GroupLaunches(outbox=outbox, updates=updates, launches=self.launches, approve=approve)
+        self.operating = Operating(
+            outbox=outbox, metrics=metrics, rescinder=rescinder, performer=performer, approve=approve_operation
+        )
         self._launched = metrics.counter("messages_launch_tasks")
         self._declined = metrics.counter("messages_decline_offers")
 
@@ -88,8 +88,10 @@ class Accepts(Component):
         for item in work:
             if isinstance(item, GroupItem):
                 self.group_launches.apply(item, transaction)
-            else:
+            elif isinstance(item, list):
                 self.launches.apply(item, transaction)
+            else:
+                self.operating.apply(item, transaction)
         self._settle(transaction, call.filters)
 
     def _read(
@@ -99,9 +101,8 @@ class Accepts(Component):
         if operation.type not in LAUNCHES:
             if operation.type == Operation.UNKNOWN:
                 self.ignore("an operation of an ACCEPT call", "its type is unknown")
-            else:
-                self._refuse_operation(framework, agent, operation)
-            return None
+                return None
+            return operation if self.operating.read(framework, agent, operation, role) else None
         try:
             if operation.type == Operation.LAUNCH:
                 items = read_launch(operation, framework.id, role)
@@ -127,12 +128,19 @@ class Accepts(Component):
         return offered
 
     def _settle(self, transaction: Transaction, filters: v0.Filters) -> None:
-        """Book what the tasks took and give the rest back."""
+        """Book what the tasks took and give the rest back: what was converted at once, so that it is offered soon."""
         framework, agent = transaction.framework, transaction.agent
         if transaction.used_by_tasks:
             self.state.use(framework, agent, transaction.used_by_tasks)
-        if transaction.remaining:
-            self.allocator.recover_resources(framework.id, agent.id, transaction.remaining, filters, is_allocated=False)
+        rest = transaction.remaining
+        if transaction.conversions:
+            self.allocator.update_allocation(framework.id, agent.id, transaction.offered, transaction.conversions)
+            converted = rest + transaction.resized - transaction.offered
+            rest = rest - converted
+            if converted:
+                self.allocator.recover_resources(framework.id, agent.id, converted, None, is_allocated=False)
+        if rest:
+            self.allocator.recover_resources(framework.id, agent.id, rest, filters, is_allocated=False)
         if transaction.launched:
             self.allocator.transition_offered_to_allocated(agent.id, transaction.launched)
 
@@ -147,37 +155,10 @@ class Accepts(Component):
         reason = v0.TaskStatus.REASON_INVALID_OFFERS
         for operation in call.operations:
             if operation.type not in LAUNCHES:
-                self._drop(framework, operation, f"Operation attempted with invalid offers: {why}")
+                self.operating.drop(framework, operation, f"Operation attempted with invalid offers: {why}")
                 continue
             for task in _tasks_of(operation):
                 self.updates.refuse_launch(framework, task, state, reason, f"Task launched with invalid offers: {why}")
-
-    def _refuse_operation(self, framework: FrameworkRecord, agent: AgentRecord, operation: v0.Offer.Operation) -> None:
-        """Refuse an operation that does not launch."""
-        if operation.HasField("id") and not framework.is_http:
-            log.warning("Dropping %s operation of framework %s: it has an id", operation_name(operation), framework.id)
-            self.outbox.to_framework(framework, internal.FrameworkErrorMessage(message=NO_V0_FEEDBACK))
-            return
-        try:
-            if operation.HasField("id"):
-                validate_feedback(agent)
-            validate_supported(operation)
-        except InvalidRequest as error:
-            self._drop(framework, operation, str(error))
-
-    def _drop(self, framework: FrameworkRecord, operation: v0.Offer.Operation, why: str) -> None:
-        """Refuse an operation; a framework that gave it an id hears of it."""
-        name = operation_name(operation)
-        log.warning("Dropping %s operation from framework %s: %s", name, framework.id, why)
-        self.metrics.counter("operations/error").increment()
-        self.metrics.counter(f"operations/{name.lower()}/error").increment()
-        if operation.HasField("id"):
-            event = v1_scheduler.Event(type=v1_scheduler.Event.UPDATE_OPERATION_STATUS)
-            status = event.update_operation_status.status
-            status.operation_id.value = operation.id.value
-            status.state = v0.OPERATION_ERROR  # type: ignore[assignment]  # numbers agree in v0 and v1
-            status.message = why
-            self.outbox.event(framework, event)
 
 
 def _tasks_of(operation: v0.Offer.Operation) -> list[v0.TaskInfo]:

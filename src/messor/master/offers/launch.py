@@ -130,7 +130,7 @@ class Launches:
                 self._refuse(framework, task, v0.TaskStatus.REASON_TASK_UNAUTHORIZED, refusal)
                 return None
         try:
-            total = validate_launch(task, bundle, executor_bundle, framework, agent, transaction.remaining)
+            total = validate_launch(task, bundle, executor_bundle, framework, agent, transaction.available)
         except InvalidRequest as error:
             self._refuse(framework, task, v0.TaskStatus.REASON_TASK_INVALID, str(error))
             return None

@@ -65,7 +65,7 @@ class GroupLaunches:
             reason = Reason.REASON_TASK_GROUP_INVALID
             try:
                 total = validate_group(
-                    item.group, item.executor, item.executor_bundle, framework, agent, transaction.remaining
+                    item.group, item.executor, item.executor_bundle, framework, agent, transaction.available
                 )
             except InvalidRequest as error:
                 refusal = str(error)

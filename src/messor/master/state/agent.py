@@ -5,6 +5,7 @@ from __future__ import annotations
 from messor.master.state.framework import ExecutorRecord
 from messor.master.state.lifecycles import AgentState, changed_agent_state
 from messor.master.state.offer import OfferRecord
+from messor.master.state.operation import OperationRecord
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
 from messor.protos import v0
@@ -39,6 +40,8 @@ class AgentRecord:
         """By framework id: kills to enforce when it comes back (S27)."""
         self.executors: dict[str, dict[str, ExecutorRecord]] = {}
         """By framework id, then executor id."""
+        self.operations: dict[bytes, OperationRecord] = {}
+        """By uuid."""
         self.offers: dict[str, OfferRecord] = {}
         self.offered = Resources()
         self.used: dict[str, Resources] = {}
@@ -67,6 +70,10 @@ class AgentRecord:
         """Tell whether it has a SlaveInfo.Capability.Type."""
         return capability in self.capabilities
 
+    def __str__(self) -> str:
+        """Say which agent, as in Mesos' sentences."""
+        return f"{self.id} at {self.pid} ({self.hostname})"
+
     def become(self, state: AgentState) -> None:
         """Change the lifecycle state; raises Broken when that is not legal."""
         self.state = changed_agent_state(self.state, state, self.id)
@@ -81,6 +88,13 @@ class AgentRecord:
         """Find one of its executors."""
         executors = self.executors.get(framework_id)
         return executors.get(executor_id) if executors else None
+
+    def update_total(self, total: Resources) -> None:
+        """Take over what it has now; what was reserved or made a volume at run time is derived from it."""
+        self.total = total
+        self.checkpointed = total.filter(lambda kind: kind.is_dynamic or kind.is_persistent_volume)
+        self.offer_prefix = None
+        self.fragment = None
 
     def total_used(self) -> Resources:
         """Add up what all frameworks use here."""

@@ -7,6 +7,7 @@ from collections import deque
 from messor.master.state.counts import FrameworkCounts
 from messor.master.state.lifecycles import FrameworkState, changed_framework_state
 from messor.master.state.offer import OfferRecord
+from messor.master.state.operation import OperationRecord
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
 from messor.protos import v0
@@ -76,6 +77,8 @@ class FrameworkRecord:
         self.executors: dict[str, dict[str, ExecutorRecord]] = {}
         """By agent id, then executor id."""
         self.offers: dict[str, OfferRecord] = {}
+        self.operations: dict[bytes, OperationRecord] = {}
+        """By uuid."""
         self.used: dict[str, Resources] = {}
         """By agent id: resources of its tasks that are not terminal and of its executors."""
         self.fragment: bytes | None = None

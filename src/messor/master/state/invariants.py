@@ -67,7 +67,21 @@ def _agent(state: MasterState, agent: AgentRecord) -> Iterator[str]:
             theirs = framework.executors.get(agent.id, {}) if framework is not None else {}
             if theirs.get(executor_id) is not executor:
                 yield f"executor {executor_id} on agent {agent.id} is not one of framework {framework_id}"
+    yield from _operations(state, agent)
     yield from _sums(agent)
+
+
+def _operations(state: MasterState, agent: AgentRecord) -> Iterator[str]:
+    """Check that every operation on an agent is known to its framework, unless it is an orphan."""
+    for uuid, operation in agent.operations.items():
+        name = uuid.hex()
+        if operation.agent_id != agent.id or operation.uuid != uuid:
+            yield f"operation {operation.uuid.hex()} is filed under agent {agent.id} as {name}"
+        framework = state.frameworks.get(operation.framework_id or "")
+        if operation.framework_id is not None and operation.is_orphan != (framework is None):
+            yield f"operation {name} is {'' if operation.is_orphan else 'not '}an orphan, wrongly"
+        if framework is not None and framework.operations.get(uuid) is not operation:
+            yield f"operation {name} on agent {agent.id} is not one of framework {framework.id}"
 
 
 def _sums(agent: AgentRecord) -> Iterator[str]:
@@ -116,6 +130,10 @@ def _framework(state: MasterState, framework: FrameworkRecord) -> Iterator[str]:
         agent = state.agents.get(agent_id)
         if agent is None or agent.used.get(framework.id) != used:
             yield f"framework {framework.id} and agent {agent_id} disagree on what it uses there"
+    for uuid, operation in framework.operations.items():
+        agent = state.agents.get(operation.agent_id)
+        if agent is None or agent.operations.get(uuid) is not operation:
+            yield f"operation {uuid.hex()} of framework {framework.id} is not on agent {operation.agent_id}"
     if framework.is_recovered and framework.offers:
         yield f"framework {framework.id} was not heard of since the failover but has offers"
 

@@ -13,6 +13,7 @@ from messor.errors import Broken
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import ExecutorRecord, FrameworkRecord
 from messor.master.state.offer import OfferRecord
+from messor.master.state.operation import OperationRecord
 from messor.master.state.signals import Signals
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
@@ -79,10 +80,15 @@ class MasterState:
     # --- frameworks --------------------------------------------------------------------------------------------------
 
     def add_framework(self, framework: FrameworkRecord) -> None:
-        """Add a framework; raises Broken when its id is taken."""
+        """Add a framework and give it back its operations; raises Broken when its id is taken."""
         if framework.id in self.frameworks:
             raise Broken(f"framework {framework.id} is there already")
         self.frameworks[framework.id] = framework
+        for agent in self.agents.values():
+            for operation in agent.operations.values():
+                if operation.framework_id == framework.id:
+                    operation.is_orphan = False
+                    framework.operations[operation.uuid] = operation
 
     def connect_pid(self, framework: FrameworkRecord, pid: Upid | None) -> None:
         """Change the pid a framework is reached at, None when it is not reached through libprocess."""
@@ -98,6 +104,9 @@ class MasterState:
         self.connect_pid(framework, None)
         framework.pid = pid  # the endpoints go on showing where it was
         del self.frameworks[framework.id]
+        for operation in framework.operations.values():
+            operation.is_orphan = True
+        framework.operations.clear()
         self.completed_frameworks[framework.id] = framework
         while len(self.completed_frameworks) > self.max_completed_frameworks:
             self.completed_frameworks.popitem(last=False)
@@ -223,6 +232,25 @@ class MasterState:
         framework = self.frameworks.get(offer.framework_id)
         if framework is not None:
             framework.offers.pop(offer.id, None)
+
+    # --- operations --------------------------------------------------------------------------------------------------
+
+    def add_operation(self, operation: OperationRecord) -> None:
+        """Add an operation to its agent and, if that is known, its framework."""
+        self.agents[operation.agent_id].operations[operation.uuid] = operation
+        if operation.framework_id is None:
+            return
+        framework = self.frameworks.get(operation.framework_id)
+        operation.is_orphan = framework is None
+        if framework is not None:
+            framework.operations[operation.uuid] = operation
+
+    def remove_operation(self, operation: OperationRecord) -> None:
+        """Forget an operation."""
+        self.agents[operation.agent_id].operations.pop(operation.uuid, None)
+        framework = self.frameworks.get(operation.framework_id or "")
+        if framework is not None:
+            framework.operations.pop(operation.uuid, None)
 
     # --- looking things up -------------------------------------------------------------------------------------------
 

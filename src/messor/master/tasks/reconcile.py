@@ -11,7 +11,7 @@ from messor.master.state.tables import MasterState
 from messor.master.state.task import TaskRecord
 from messor.master.tasks.statuses import made_update
 from messor.model.task_states import told_state
-from messor.protos import internal, v0, v0_scheduler, v1_scheduler
+from messor.protos import internal, v0, v0_scheduler
 from messor.runtime.actor import Component
 from messor.runtime.host import Host
 
@@ -30,7 +30,6 @@ class Reconciliation(Component):
         self.outbox = outbox
         self.clock = host.clock
         self._received = metrics.counter("messages_reconcile_tasks")
-        self._operations = metrics.counter("messages_reconcile_operations")
 
     def reconcile(self, framework: FrameworkRecord, call: v0_scheduler.Call.Reconcile) -> None:
         """Answer for the tasks asked about, or for all known ones (unreachable ones are not among them)."""
@@ -63,35 +62,6 @@ class Reconciliation(Component):
             self._tell(framework, task_id, agent_id, v0.TASK_GONE_BY_OPERATOR, "Task is gone")
         else:
             self._tell(framework, task_id, agent_id, v0.TASK_UNKNOWN, "Task is unknown")
-
-    def reconcile_operations(self, framework: FrameworkRecord, call: v0_scheduler.Call.ReconcileOperations) -> None:
-        """Answer for operations; this master applies none yet, so that each one is unknown to it."""
-        self._operations.value += 1
-        for item in call.operations:
-            agent_id = item.slave_id.value if item.HasField("slave_id") else None
-            event = v1_scheduler.Event(type=v1_scheduler.Event.UPDATE_OPERATION_STATUS)
-            status = event.update_operation_status.status
-            status.operation_id.value = item.operation_id.value
-            status.state, status.message = self._operation_answer(agent_id)  # type: ignore[assignment]
-            if agent_id is not None:
-                status.agent_id.value = agent_id
-            if item.HasField("resource_provider_id"):
-                status.resource_provider_id.value = item.resource_provider_id.value
-            self.outbox.event(framework, event)
-
-    def _operation_answer(self, agent_id: str | None) -> tuple[int, str]:
-        state = self.state
-        if agent_id is None:
-            return v0.OPERATION_UNKNOWN, "Reconciliation: Operation is unknown and no 'agent_id' was provided"
-        if agent_id in state.recovered_agents:
-            return v0.OPERATION_RECOVERING, "Reconciliation: Agent is recovered but has not re-registered"
-        if agent_id in state.agents:
-            return v0.OPERATION_UNKNOWN, "Reconciliation: Operation is unknown"
-        if agent_id in state.unreachable_agents:
-            return v0.OPERATION_UNREACHABLE, "Reconciliation: Agent is unreachable"
-        if agent_id in state.gone_agents:
-            return v0.OPERATION_GONE_BY_OPERATOR, "Reconciliation: Agent marked gone by operator"
-        return v0.OPERATION_UNKNOWN, "Reconciliation: Both operation and agent are unknown"
 
     def _tell_known(self, framework: FrameworkRecord, task: TaskRecord) -> None:
         state = task.state if task.status_update_state is None else task.status_update_state

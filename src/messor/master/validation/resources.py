@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from messor.errors import InvalidRequest
 from messor.model import resource_formats
+from messor.model.ids import validate_id
 from messor.model.ranges import Items, Ranges
 from messor.model.resource import resource_text
 from messor.model.resources import Resources, validate_resources
@@ -82,7 +83,7 @@ def _validate_usable(messages: Sequence[v0.Resource], resources: Resources) -> N
         validate_unique_persistence_ids(resources)
     except InvalidRequest as error:
         raise InvalidRequest(f"uses duplicate persistence ID: {error}") from None
-    _validate_single_role(messages)
+    validate_single_role(messages)
     try:
         validate_not_mixed(resources)
     except InvalidRequest as error:
@@ -150,7 +151,8 @@ def overlap(bundles: Sequence[Resources]) -> bool:
     return False
 
 
-def _validate_single_role(messages: Sequence[v0.Resource]) -> None:
+def validate_single_role(messages: Iterable[v0.Resource]) -> None:
+    """Check that resources are allocated, and to one role; raises InvalidRequest."""
     first: str | None = None
     for message in messages:
         if not message.allocation_info.HasField("role"):
@@ -181,3 +183,7 @@ def _validate_disk(message: v0.Resource) -> None:
         raise InvalidRequest("Expecting 'volume' to be set for persistent volume")
     if disk.volume.HasField("host_path"):
         raise InvalidRequest("Expecting 'host_path' to be unset for persistent volume")
+    try:
+        validate_id(disk.persistence.id)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"Invalid persistence ID for persistent volume: {error}") from None

@@ -222,15 +222,18 @@ def test_one_bad_offer_spoils_the_call(arrange: Any, capabilities: tuple[str, ..
     assert not framework.tasks
 
 
-def test_an_operation_that_cannot_be_applied_yet_says_so() -> None:
-    """Operations other than launches fail with a clear text, launches in the same call go on."""
+def test_an_operation_that_fails_stops_no_later_one() -> None:
+    """Its framework hears why, launches in the same call go on."""
     desk = Desk()
     framework, stream = desk.subscribe()
     agent = desk.agent()
     reserve = {"type": "RESERVE", "id": {"value": "op"}, "reserve": {"resources": [{**CPUS, "role": "r"}]}}
     accept(desk, framework, stream, [desk.offer(framework, agent)], reserve, launch(task("t", agent)))
     (event,) = stream.events("UPDATE_OPERATION_STATUS")
-    assert event["update_operation_status"]["status"]["message"] == "RESERVE is not supported yet by this master"
+    assert event["update_operation_status"]["status"]["message"] == (
+        "Resource cpus(allocated: *)(reservations: [(STATIC,r)]):1 is not dynamically reserved;"
+        " on agent M-S0 at slave(1)@10.0.1.0:5051 (agent-0)"
+    )
     assert "t" in framework.tasks
 
 
