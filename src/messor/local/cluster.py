@@ -134,6 +134,8 @@ class LocalCluster:
             "hostname": "127.0.0.1",
             "port": port,
             "work_dir": self.work_dir / "master",
+            # Clients that read lines see an event only when the next one comes; a heartbeat a second makes them lively.
+            "heartbeat_interval": "1secs",
         }
         folder = self.work_dir / "master"
         flags |= self._master_flags
