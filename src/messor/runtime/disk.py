@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from messor.errors import DiskFailed, NotFound
 
-
 PRIVATE = 0o600
 """Checkpoints may hold secrets; as recorded, they belong to the agent alone."""
 
