@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from messor.errors import DiskFailed, InvalidRequest
 from messor.model.conversions import apply_all, conversions_of, needs_checkpoint
-from messor.model.resource_formats import upgrade_all, upgraded
+from messor.model.resource_formats import change_all, upgrade_all, upgraded
 from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -58,8 +58,9 @@ class Operations(Component):
             self.ignore(message, f"{sender} is not the leading master")
             return
         upgrade_all(message)
+        change_all(message, _forget_allocation)
         try:
-            conversions = conversions_of(message.operation_info)
+            conversions = [step.unallocated() for step in conversions_of(message.operation_info)]
             total = apply_all(self._tables.total, conversions)
             self._remember(total)
         except (InvalidRequest, DiskFailed) as error:
@@ -184,3 +185,8 @@ def _volume_of(resource: v0.Resource) -> tuple[str, str] | None:
         return None
     role = resource.reservations[-1].role if resource.reservations else "*"
     return role, resource.disk.persistence.id
+
+
+def _forget_allocation(resource: v0.Resource) -> None:
+    """Whose role something is offered to concerns the master only; the agent's resources carry no such mark."""
+    resource.ClearField("allocation_info")
