@@ -177,7 +177,7 @@ def refusal(*flags: str) -> str:
     [
         ((), "Flag 'work_dir' is required, but it was not provided"),
         (("--work_dir={}",), "Missing required option `--master` or `--master_detector`"),
-        (("--work_dir={}", "--master=zk://a:1/m"), "ZooKeeper"),
+        (("--work_dir={}", "--master=zk://a:1/"), "Expecting a (chroot) path for ZooKeeper"),
         (("--work_dir={}", "--master=nonsense"), "Failed to create a master detector: "),
         (
             ("--work_dir={}", "--master=127.0.0.1:1", "--resources=cpus"),
