@@ -310,10 +310,7 @@ class HierarchicalAllocator:
         framework = self.frameworks[framework_id]
         steps = list(conversions)
         updated = apply_all(offered, steps)
-        stripped = [
-            Conversion(step.consumed.unallocated(), step.converted.unallocated()) for step in steps if step.consumed
-        ]
-        total = apply_all(agent.total, stripped)
+        total = apply_all(agent.total, [step.unallocated() for step in steps if step.consumed])
         for role, part in offered.allocations().items():
             changed = updated.filter(lambda kind, role=role: (kind.allocation_role or "") == role)  # type: ignore[misc]
             self.sorters[role].update(framework.id, agent_id, part, changed)
@@ -326,7 +323,7 @@ class HierarchicalAllocator:
     def update_available(self, agent_id: str, conversions: Iterable[Conversion]) -> None:
         """Convert what nobody holds; raises InvalidRequest when it is not there."""
         agent = self.agents[agent_id]
-        steps = [Conversion(step.consumed.unallocated(), step.converted.unallocated()) for step in conversions]
+        steps = [step.unallocated() for step in conversions]
         apply_all(agent.available, steps)
         self._update_total(agent, apply_all(agent.total, steps))
 
@@ -370,6 +367,13 @@ class HierarchicalAllocator:
                 # Mostly all of an offer of everything comes back: the very same bag is quick to recognise later.
                 plain = whole.available if whole is not None and whole.marked is part else part.unallocated()
                 self.refusals.add(agent_id, (framework_id, role), plain, expires)
+
+    def holds(self, framework_id: str, agent_id: str, resources: Resources) -> bool:
+        """Whether a framework holds at least these of an agent; true when either is unknown (they just left)."""
+        agent = self.agents.get(agent_id)
+        if agent is None or framework_id not in self.frameworks:
+            return True
+        return agent.out.get(framework_id, EMPTY).contains(resources)
 
     def _book(self, agent: Agent, framework: Framework, resources: Resources) -> None:
         for role, part in resources.allocations().items():

@@ -264,6 +264,8 @@ class AllocatorService:
         is_allocated: bool,
     ) -> None:
         """Take back resources; the next interval offers them."""
+        if not self.books.holds(framework_id, agent_id, resources):
+            log.error("Framework %s gives back %s of agent %s that it does not hold", framework_id, resources, agent_id)
         now = self.host.clock.monotonic()
         self.books.recover_resources(framework_id, agent_id, resources, filters, now, is_allocated=is_allocated)
 

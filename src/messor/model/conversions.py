@@ -24,6 +24,12 @@ class Conversion:
     must_be_gone: Resources = EMPTY
     """What may not be there any more afterwards: a destroyed volume with further shared copies."""
 
+    def unallocated(self) -> Conversion:
+        """Strip allocation marks: what an agent has carries none."""
+        return Conversion(
+            self.consumed.unallocated(), self.converted.unallocated(), must_be_gone=self.must_be_gone.unallocated()
+        )
+
     def apply(self, resources: Resources) -> Resources:
         """Convert within a bag; raises InvalidRequest when the bag does not hold what is consumed."""
         if not resources.contains(self.consumed):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from messor.allocator.interfaces import AllocatorOptions
 from messor.allocator.service import AllocatorService
 from messor.model.resource_text import parse_resources
@@ -274,6 +276,22 @@ def test_metrics_have_the_names_of_the_original() -> None:
     }  # fmt: skip
     desk.service.remove_framework("f1")
     assert "allocator/mesos/roles/golden/shares/dominant" not in desk.metrics.snapshot()
+
+
+def test_giving_back_what_is_not_held_is_an_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody's books are wrong; nothing becomes negative or more than there is."""
+    desk = Desk()
+    desk.framework("f1")
+    desk.agent("s0")
+    desk.clock.advance(0)
+    (_, roles), *_ = desk.offers
+    for _ in range(2):
+        desk.service.recover_resources("f1", "s0", roles["*"]["s0"], None, is_allocated=False)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "that it does not hold" in caplog.text
+    agent = desk.service.books.agents["s0"]
+    assert agent.available == agent.total
+    assert desk.service.dominant_shares() == {"*": 0.0}
 
 
 def test_stopping_ends_the_rounds() -> None:

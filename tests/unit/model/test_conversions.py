@@ -99,6 +99,15 @@ def test_growing_and_shrinking_keep_the_sum() -> None:
     assert apply_all(grown, conversions_of(shrink)) == have
 
 
+def test_an_agent_converts_what_was_offered_as_its_own() -> None:
+    """Offers carry allocation marks, an agent's resources do not."""
+    reserved = disk(60)
+    reserved.allocation_info.role = "r"
+    operation = Operation(type=Operation.RESERVE, reserve=Operation.Reserve(resources=[reserved]))
+    steps = [step.unallocated() for step in conversions_of(operation)]
+    assert apply_all(parse_resources("disk:100"), steps) == parse_resources("disk:40") + Resources.of([disk(60)])
+
+
 def test_launches_convert_nothing() -> None:
     """They are not operations on resources."""
     with pytest.raises(InvalidRequest, match="Operation not supported"):
