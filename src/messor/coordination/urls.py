@@ -23,7 +23,7 @@ def parse_master_url(text: str) -> Upid | ZooKeeperUrl:
     """
     text = text.strip()
     if text.startswith("zk://"):
-        return _parse_zookeeper(text)
+        return parse_zookeeper_url(text)
     try:
         upid = parse_upid(text if "@" in text else f"master@{text}")
     except RemoteProtocolError:
@@ -37,7 +37,8 @@ def parse_master_url(text: str) -> Upid | ZooKeeperUrl:
     return upid
 
 
-def _parse_zookeeper(text: str) -> ZooKeeperUrl:
+def parse_zookeeper_url(text: str) -> ZooKeeperUrl:
+    """Read ``zk://[user:password@]h1:p1,h2:p2/path``; raises ConfigurationError that says what is wrong."""
     rest = text.removeprefix("zk://")
     servers, slash, path = rest.partition("/")
     authentication, at, hosts = servers.rpartition("@")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+quiet_log = log.getChild("kazoo")
+quiet_log.setLevel(logging.ERROR)
+"""Kazoo tells of every attempt to connect; ``session`` says all that matters of it."""
+
 LONGEST_RECONNECT = 1.0
 """Seconds between attempts to connect: an ensemble that restarts must not wait for its clients."""
 
@@ -49,6 +53,7 @@ class KazooSession:
             hosts=url.servers,
             timeout=timeout,
             auth_data=credentials,
+            logger=quiet_log,
             default_acl=[*CREATOR_ALL_ACL, *READ_ACL_UNSAFE] if credentials else OPEN_ACL_UNSAFE,
             connection_retry={"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": LONGEST_RECONNECT},
         )

@@ -7,19 +7,19 @@ default: whoever sets it relies on it (FL1).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from messor.errors import InvalidRequest
 from messor.model.durations import duration_text, parse_duration
 from messor.model.quantities import parse_min_allocatable
 from messor.model.roles import parse_roles
-from messor.runtime.flag_types import Bytes, Duration, Json, Path
+from messor.runtime.flag_types import Bytes, Duration, Json, Kind, Path
 from messor.runtime.flags import flag
 
 SHORTEST_REREGISTER_TIMEOUT = 600.0
 SHORTEST_PING_TIMEOUT = 1.0
 LONGEST_PING_TIMEOUT = 900.0
 
-NO_ZOOKEEPER = "Electing a leader through ZooKeeper is not supported yet; run a single master without it."
 NO_AUTHENTICATION = "Authentication is not supported yet; run the master without it, on a network you trust."
 NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
@@ -29,6 +29,17 @@ NO_WEIGHTS = "Weights are not supported yet; all roles weigh the same."
 ROLES_DEPRECATED = "The '--roles' flag is deprecated; any role name can be used without it."
 NO_RATE_LIMITS = "Rate limits are not supported yet."
 NO_REPLICATED_LOG = "There is no replicated log; the registry is kept in a file below --work_dir."
+
+
+def _without_password(url: str) -> str:
+    """Write a ZooKeeper URL as others may read it."""
+    scheme, slashes, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    return f"{scheme}{slashes}{credentials.partition(':')[0]}:***@{place}" if at else url
+
+
+ZooKeeper = Annotated[str, Kind("str", str, _without_password)]
+"""A ZooKeeper URL; its password is shown to nobody."""
 
 
 def _ping_timeout(value: float) -> str | None:
@@ -82,7 +93,7 @@ def _sorter(value: str) -> str | None:
 
 
 def _registry(value: str) -> str | None:
-    if value in ("in_memory", "sqlite", "replicated_log"):
+    if value in ("in_memory", "sqlite", "replicated_log", "zookeeper"):
         return None
     return f"'{value}' is not a supported option for registry persistence"
 
@@ -120,7 +131,7 @@ def _fraction(value: float) -> str | None:
 
 
 def _quorum(value: int | None) -> str | None:
-    return None if value in (None, 1) else f"A quorum of {value} masters is not supported yet: {NO_ZOOKEEPER}"
+    return None if value is None or value > 0 else "Expected `--quorum` to be positive"
 
 
 def _strict(value: bool) -> str | None:
@@ -155,9 +166,10 @@ class MasterFlags:
         None, "Folder of what must survive a restart: the registry. Not below `/tmp` in production."
     )
     registry: str = flag(
-        "sqlite",
-        "Where the registry is kept: `sqlite` (a file below `--work_dir`) or `in_memory` (gone with the process).\n"
-        "`replicated_log` is accepted and means `sqlite`.",
+        "replicated_log",
+        "Where the registry is kept: `sqlite` (a file below `--work_dir`), `zookeeper` (below the path of `--zk`, for\n"
+        "several masters) or `in_memory` (gone with the process). `replicated_log` means `zookeeper` with `--zk`, and\n"
+        "`sqlite` without.",
         check=_registry,
     )
     registry_strict: bool = flag(False, "Disabled; must be false.", check=_strict)
@@ -168,11 +180,20 @@ class MasterFlags:
     )
     registry_max_agent_age: Duration = flag(1209600.0, "How long unreachable and gone agents are remembered.")
     registry_max_agent_count: int = flag(102400, "How many unreachable, and how many gone, agents are remembered.")
-    quorum: int | None = flag(None, "How many masters make a majority. Not needed by a single master.", check=_quorum)
-    zk: str | None = flag(
-        None, "ZooKeeper URL for electing a leader: `zk://host1:port1,host2:port2/path`.", unsupported=NO_ZOOKEEPER
+    quorum: int | None = flag(
+        None,
+        "How many masters make a majority. Must be given with `--zk` and `--registry=replicated_log`, as it is for\n"
+        "Mesos; the majority that counts here is ZooKeeper's own.",
+        check=_quorum,
     )
-    zk_session_timeout: Duration = flag(10.0, "ZooKeeper session timeout.", unsupported=NO_ZOOKEEPER)
+    zk: ZooKeeper | None = flag(
+        None,
+        "ZooKeeper URL for electing a leader among several masters: `zk://host1:port1,host2:port2/path`, or\n"
+        "`zk://username:password@host1:port1,host2:port2/path`, or `file:///path` of a file with one of these.",
+    )
+    zk_session_timeout: Duration = flag(
+        10.0, "ZooKeeper session timeout: how long a leader that cannot be reached keeps others from leading."
+    )
     log_auto_initialize: bool = flag(
         True, "Whether to initialize the replicated log of the registry.", unsupported=NO_REPLICATED_LOG
     )

@@ -1,7 +1,8 @@
-"""Who leads. A master alone is elected at once; then it reads the registry, and only then anybody is served.
+"""Who leads. A master alone is elected at once; one with ``--zk`` stands for election and looks who won.
 
-Standing for election through ZooKeeper comes with ``--zk``; what a master that does not lead answers is here already
-(H16): doors ask ``check`` before they serve.
+The one who leads reads the registry, and only then anybody is served; the others send askers to it (H16): doors ask
+``check`` before they serve. A leader that may not lead any more ends its process (trap 30): its books are void, and
+whoever leads next must not be contradicted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import logging
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
-from messor.errors import NotLeading, NotNow
+from messor.coordination.interfaces import Contender, Detector
+from messor.errors import MesosError, NotLeading, NotNow
 from messor.master.agents.recovery import AgentRecovery
 from messor.master.registry.collect import Collector
 from messor.master.registry.contents import Contents
@@ -35,20 +37,43 @@ class Leadership:
         recovery: AgentRecovery,
         collector: Collector,
         recovered: Callable[[Contents], None],
+        contender: Contender | None = None,
+        detector: Detector | None = None,
     ) -> None:
-        """recovered: told once the registry has been read and everything may begin."""
+        """recovered: told once the registry has been read and everything may begin.
+
+        contender, detector: how a master among several finds out whether it leads; without them it does.
+        """
         self.state = state
         self.host = host
         self.registrar = registrar
         self.recovery = recovery
         self.collector = collector
         self.recovered = recovered
+        self.contender = contender
+        self.detector = detector
         self.leader: v0.MasterInfo | None = None
         """Who leads, as far as this master knows."""
 
     def begin(self) -> None:
         """Take part; a master alone has won already."""
-        self._elected(self.state.info)
+        if self.contender is None or self.detector is None:
+            self._detected(self.state.info)
+            return
+        self.host.tasks.spawn(self._stand(self.contender), "stand for election")
+        self.host.tasks.spawn(self._follow(self.detector), "detect the leader")
+
+    def stopping(self) -> None:
+        """Withdraw, so that another master leads at once."""
+        if self.detector is not None:
+            self.detector.close()
+        if self.contender is not None:
+            self.contender.close()
+
+    @property
+    def is_elected(self) -> bool:
+        """Whether this master leads."""
+        return self.leader is not None and self.leader.id == self.state.info.id
 
     def check(self, request: Request) -> None:
         """Raise NotLeading (with where to go) or NotNow unless this master leads and has recovered."""
@@ -60,17 +85,48 @@ class Leadership:
         """Raise NotLeading or NotNow unless this master leads; the old endpoints answer before it recovered."""
         if self.leader is None:
             raise NotNow("No leader elected")
-        if self.leader.id != self.state.info.id:
+        if not self.is_elected:
             raise NotLeading(location(self.leader, request))
 
-    def _elected(self, leader: v0.MasterInfo) -> None:
-        self.leader = leader
-        if leader.id != self.state.info.id:
-            log.info("The newly elected leader is %s with id %s", leader.pid, leader.id)
-            return
-        log.info("Elected as the leading master %s with id %s", leader.pid, leader.id)
-        self.state.elected_at = self.host.clock.now()
-        self.host.tasks.spawn(self._recover(), "recover the registry")
+    async def _stand(self, contender: Contender) -> None:
+        """Be a candidate, and again whenever that is lost without having led."""
+        try:
+            while True:
+                lost = await contender.contend()
+                log.info("Standing for election")
+                await lost
+                if self.is_elected:
+                    self.host.exit(1, "Lost candidacy as a leader... committing suicide!")
+                    return
+                log.info("Lost candidacy as a follower... Contend again")
+        except MesosError as error:
+            self.host.exit(1, f"Failed to contend: {error}; committing suicide!")
+
+    async def _follow(self, detector: Detector) -> None:
+        leader: v0.MasterInfo | None = None
+        try:
+            while True:
+                leader = await detector.detect(leader)
+                self._detected(leader)
+        except MesosError as error:
+            self.host.exit(1, f"Failed to detect the leading master: {error}; committing suicide!")
+
+    def _detected(self, leader: v0.MasterInfo | None) -> None:
+        """Take who leads now."""
+        was_elected, self.leader = self.is_elected, leader
+        if not self.is_elected:
+            if leader is None:
+                log.info("Nobody leads")
+            else:
+                log.info("The newly elected leader is %s with id %s", leader.pid, leader.id)
+            if was_elected:
+                self.host.exit(1, "Lost leadership... committing suicide!")
+        elif was_elected:
+            log.info("Re-elected as the leading master")
+        else:
+            log.info("Elected as the leading master!")
+            self.state.elected_at = self.host.clock.now()
+            self.host.tasks.spawn(self._recover(), "recover the registry")
 
     async def _recover(self) -> None:
         """Read the registry; from then on messages are handled instead of dropped."""

@@ -9,9 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from messor import MESOS_VERSION, __version__
+from messor.coordination.create import create_group, open_session
+from messor.coordination.urls import parse_zookeeper_url
 from messor.errors import ConfigurationError
 from messor.master.flags import MasterFlags
 from messor.master.master import NAME, Master
+from messor.master.registry.stores import NEED_QUORUM, shared_storage
 from messor.runtime.address import choose_address
 from messor.runtime.flags import Usage, load, texts, warnings
 from messor.runtime.logging import configure
@@ -50,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def set_up(node: Node, flags: MasterFlags, log_file: str | None = None) -> Master:
     """Start a master on a node; raises ConfigurationError. log_file: shown as its log."""
-    master = Master(node, flags)
+    master = build(node, flags)
     if log_file is not None:
         node.files.attach("/master/log", log_file)
     node.directory.delegate = NAME
@@ -61,6 +64,26 @@ def set_up(node: Node, flags: MasterFlags, log_file: str | None = None) -> Maste
             " You might want to set '--ip' flag to a routable IP address."
         )
     return master
+
+
+def build(node: Node, flags: MasterFlags) -> Master:
+    """Make a master, alone or among several (``--zk``); raises ConfigurationError."""
+    if flags.zk is None:
+        return Master(node, flags)
+    try:
+        if flags.registry == "replicated_log" and flags.quorum is None:
+            raise ConfigurationError(NEED_QUORUM)
+        if not flags.zk.startswith("zk://"):
+            raise ConfigurationError(f"Failed to create a master contender: Failed to parse '{flags.zk}'")
+        try:
+            url = parse_zookeeper_url(flags.zk)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"Failed to create a master contender: {error}") from error
+        session = open_session(node, url, flags.zk_session_timeout)
+        storage = shared_storage(flags, node, session, url)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"EXIT with status 1: {error}") from error
+    return Master(node, flags, storage, create_group(node, session, url))
 
 
 def discovered_ip(flags: MasterFlags) -> str | None:

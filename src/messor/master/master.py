@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from messor import MESOS_VERSION
 from messor.allocator.interfaces import AllocatorOptions, Offers
 from messor.allocator.service import AllocatorService
+from messor.coordination.contender import GroupContender
+from messor.coordination.detector import GroupDetector
+from messor.coordination.interfaces import Group
 from messor.errors import ConfigurationError
 from messor.master.agents.disconnect import AgentDisconnection
 from messor.master.agents.health import Health
@@ -80,16 +83,20 @@ NAME = "master"
 class Master(Actor):
     """The actor ``master``."""
 
-    def __init__(self, host: Host, flags: MasterFlags, storage: Storage | None = None) -> None:
+    def __init__(
+        self, host: Host, flags: MasterFlags, storage: Storage | None = None, group: Group | None = None
+    ) -> None:
         """Build all parts; nothing happens before ``started``.
 
-        storage: where the registry is, by default what the flags say. Raises ConfigurationError for flags that do not
-        fit together and stores that cannot be opened.
+        storage: where the registry is, by default what the flags say. group: the masters it stands for election with;
+        without one it leads. Raises ConfigurationError for flags that do not fit together and stores that cannot be
+        opened.
         """
         super().__init__(NAME)
         self.host = host
         self.upid = Upid(NAME, host.network.ip, host.network.port)
         self.flags = flags
+        self.group = group
         self.storage = storage if storage is not None else open_storage(flags, host)
         self.state = MasterState(
             master_info(host, self.upid, flags), max_completed_frameworks=flags.max_completed_frameworks
@@ -299,6 +306,8 @@ class Master(Actor):
             recovery=self.agent_recovery,
             collector=self.collector,
             recovered=self._recovered,
+            contender=GroupContender(self.group, self.state.info) if self.group is not None else None,
+            detector=GroupDetector(self.host, self.group) if self.group is not None else None,
         )
 
     def _build_doors(self) -> None:
@@ -422,6 +431,7 @@ class Master(Actor):
         self.event_stream.stopping()
         self.health.stopping()
         self.storage.close()
+        self.leadership.stopping()
 
     def invariants_hold(self) -> bool:
         """Check the books after a handler failed; an inconsistent master must not go on."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote_plus
 
-from messor.errors import InvalidRequest
+from messor.errors import InvalidRequest, NotNow
 from messor.master.doors.operator_calls import OperatorCalls
 from messor.master.doors.state_view import TASK_LIMIT, StateView
 from messor.master.doors.summary_view import RolesView, SummaryView
@@ -72,10 +72,12 @@ class Endpoints(Component):
 
     @endpoint("/redirect")
     def redirect(self, request: Request) -> Response:
-        """Send the asker to the leading master; to this one while nobody leads."""
+        """Send the asker to the leading master."""
         if request.path.rstrip("/").rpartition("/")[2] != "redirect":
             return text_response(404)
-        leader = self.leadership.leader or self.state.info
+        leader = self.leadership.leader
+        if leader is None:
+            raise NotNow("No leader elected")
         address = leader.address
         where = f"//{address.hostname or leader.hostname}:{address.port or leader.port}"
         return Response(307, headers={"Location": where})
