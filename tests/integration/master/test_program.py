@@ -107,8 +107,20 @@ async def recovered_agents(port: int) -> list[str]:
 @pytest.mark.parametrize(
     ("flags", "line"),
     [
-        ([], "--work_dir needed for sqlite based registry"),
-        (["--registry=replicated_log"], "--work_dir needed for replicated log based registry"),
+        ([], "--work_dir needed for replicated log based registry"),
+        (["--registry=sqlite"], "--work_dir needed for sqlite based registry"),
+        (["--registry=zookeeper"], "--zk needed for zookeeper based registry"),
+        (["--work_dir=/tmp/x", "--zk=zk://127.0.0.1:1/x"], "EXIT with status 1: Need to specify --quorum for replicated"),
+        (
+            ["--registry=in_memory", "--zk=zk://127.0.0.1:1"],
+            "EXIT with status 1: Failed to create a master contender: Expecting a (chroot) path for ZooKeeper ('/' is"
+            " not supported)",
+        ),
+        (
+            ["--registry=in_memory", "--zk=nonsense"],
+            "EXIT with status 1: Failed to create a master contender: Failed to parse 'nonsense'",
+        ),
+        (["--registry=sqlite", "--zk=zk://127.0.0.1:1/x"], "--registry=sqlite is this machine's only"),
         (["--registry=in_memory", "--logging_level=LOUD"], "'LOUD' is not a valid logging level"),
         (["--registry=in_memory", "--role_sorter=random"], "Values of --role_sorter and --framework_sorter must be"),
         (["--work_dir=/proc/no"], "Failed to create work directory '/proc/no'"),

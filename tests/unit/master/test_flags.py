@@ -47,7 +47,7 @@ DEFAULTS = {
     "publish_per_framework_metrics": "true",
     "quiet": "false",
     "recovery_agent_removal_limit": "100%",
-    "registry": "sqlite",
+    "registry": "replicated_log",
     "registry_fetch_timeout": "1mins",
     "registry_gc_interval": "15mins",
     "registry_max_agent_age": "2weeks",
@@ -135,7 +135,7 @@ def test_every_flag_of_mesos_is_there_with_its_default() -> None:
         ("--recovery_agent_removal_limit=200%", "Invalid value '200%' for --recovery_agent_removal_limit"),
         ("--role_sorter=fair", "Unknown sorter 'fair'"),
         ("--min_allocatable_resources=cpus:x", "Invalid value 'cpus:x' for --min_allocatable_resources"),
-        ("--quorum=2", "A quorum of 2 masters is not supported yet"),
+        ("--quorum=0", "Expected `--quorum` to be positive"),
     ],
 )
 def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) -> None:
@@ -148,7 +148,6 @@ def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) ->
 @pytest.mark.parametrize(
     "argument",
     [
-        "--zk=zk://a:2181/mesos",
         "--authenticate_frameworks",
         "--authenticate_http",
         "--credentials=/etc/credentials",
