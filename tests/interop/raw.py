@@ -46,6 +46,7 @@ class RawScheduler:
         start, _, self._raw = self._raw.partition(b"\r\n\r\n")
         self.head = start.decode()
         self.headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in self.head.split("\r\n")[1:])}
+        self._parse()
         self.framework_id = self.wait(lambda event: event["type"] == "SUBSCRIBED")["subscribed"]["framework_id"][
             "value"
         ]
@@ -103,6 +104,9 @@ class RawScheduler:
         data = self.socket.recv(65536)
         assert data, "the stream ended"
         self._raw += data
+        self._parse()
+
+    def _parse(self) -> None:
         while True:
             size, line, rest = self._raw.partition(b"\r\n")
             if not line or len(rest) < int(size, 16) + 2:
