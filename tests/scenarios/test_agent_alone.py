@@ -9,7 +9,7 @@ import pytest
 from messor.agent.state.lifecycles import AgentState
 from messor.protos import internal, v0
 from support.agent_desk import SILENT, AgentDesk
-from support.builders import executor_info
+from support.builders import executor_info, status
 
 
 @pytest.fixture
@@ -249,6 +249,17 @@ def executor_update(desk: AgentDesk) -> internal.StatusUpdate:
     update = desk.master.last(internal.StatusUpdateMessage).update
     update.ClearField("latest_state")
     return update
+
+
+@pytest.mark.parametrize("uuid", [b"short", bytes(16), b"\xff" * 16])
+def test_an_update_that_nobody_could_acknowledge_is_dropped(desk: AgentDesk, uuid: bytes) -> None:
+    """Masters refuse acknowledgements whose uuid is none."""
+    desk.run("t")
+    executor = desk.executor()
+    executor.update(status("t", v0.TASK_RUNNING, agent_id=desk.id, uuid=uuid))
+    desk.world.settle()
+    assert desk.updates() == []
+    assert desk.host.metrics.snapshot()["slave/invalid_status_updates"] == 1
 
 
 def test_a_full_disk_delays_updates_but_loses_none(desk: AgentDesk) -> None:
