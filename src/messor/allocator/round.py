@@ -1,10 +1,10 @@
 """One allocation round: what is free on the candidate agents, handed out in fair order.
 
 For each agent, in random order: roles in the order of their shares; in each role its frameworks in the order of theirs.
-The first framework that can take what is left gets all of it. Orders are a snapshot per agent: what it hands out counts
-from the next agent on (performance matters less here than that everybody expects exactly this order).
+The first framework that can take what is left gets all of it that its role may have. Orders are a snapshot per agent:
+what it hands out counts from the next agent on.
 
-Quotas will be a stage before (guarantees first) and a cut in ``_offerable`` (limits, headroom).
+Quotas will be a stage before (guarantees first) and a cut in what ``_whole`` and ``_part`` offer (limits, headroom).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from messor.allocator.frameworks import Framework
 from messor.allocator.interfaces import Offers
 from messor.model.quantities import Quantities
 from messor.model.resources import EMPTY, Resources
+from messor.model.roles import is_subrole
 
 if TYPE_CHECKING:
     from messor.allocator.hierarchical import HierarchicalAllocator
@@ -32,6 +33,8 @@ class Round:
         self.offers: dict[str, Offers] = {}
         self.offered_shared: dict[str, Resources] = {}
         """Shared volumes are offered once per round and agent, though they stay available."""
+        self._takers: dict[str, bool] = {}
+        """Whether a role or one below it has frameworks that want offers, by role, as far as anybody asked."""
 
     def run(self, agents: Iterable[Agent]) -> dict[str, Offers]:
         """Hand out and book; gives offers by framework id."""
@@ -118,31 +121,44 @@ class Round:
     def share_out(self, agent: Agent) -> None:
         """Hand out one agent's free resources."""
         books = self.books
-        sorters = books.sorters
-        frameworks = books.frameworks
         was_out = agent.out_total
+        owners = _owners(agent.available)
         roles = books.role_sorter.walk()
         for role in roles:
-            sorter = sorters[role]
-            patience = self._patience(agent, role, sorter)
-            if patience > 0:
-                clients = sorter.walk()
-                for framework_id in clients:
-                    if patience == 0:
-                        break
-                    if not self._try(agent, role, frameworks[framework_id]):
-                        break
-                    patience -= 1
-                clients.close()
-            if not agent.available:
+            if owners is not None and not any(self._has_takers(owner) for owner in owners):
                 break
-            if patience == 0:
-                self._search(agent, role, sorter)
+            if owners is None or any(is_subrole(role, owner) for owner in owners):
+                self._share_in_role(agent, role)
                 if not agent.available:
                     break
+                owners = _owners(agent.available)
         roles.close()
         if agent.out_total is was_out and agent.id not in self.offered_shared:
             agent.refused_by_all = books.generation
+
+    def _share_in_role(self, agent: Agent, role: str) -> None:
+        """Offer to the frameworks of one role, in order."""
+        sorter = self.books.sorters[role]
+        frameworks = self.books.frameworks
+        patience = self._patience(agent, role, sorter)
+        if patience > 0:
+            clients = sorter.walk()
+            for framework_id in clients:
+                if patience == 0 or not self._try(agent, role, frameworks[framework_id]):
+                    break
+                patience -= 1
+            clients.close()
+        if patience == 0 and agent.available:
+            self._search(agent, role, sorter)
+
+    def _has_takers(self, owner: str) -> bool:
+        """Whether anybody may want what is reserved for a role."""
+        known = self._takers.get(owner)
+        if known is None:
+            sorters = self.books.sorters
+            known = any(is_subrole(role, owner) and sorters[role].count_active() for role in sorters)
+            self._takers[owner] = known
+        return known
 
     def _patience(self, agent: Agent, role: str, sorter: DrfSorter) -> int:
         """Tell how many frameworks to ask in order before searching for those that did not refuse the agent.
@@ -247,6 +263,18 @@ class Round:
         by_agent[agent.id] = marked
         if plain.has_shared:
             self.offered_shared[agent.id] = self.offered_shared.get(agent.id, EMPTY) + plain.shared()
+
+
+def _owners(resources: Resources) -> set[str] | None:
+    """Name the roles that resources are reserved for, None when anybody may have some: most roles need no asking."""
+    if resources.is_plain:
+        return None
+    owners: set[str] = set()
+    for kind in resources.kinds():
+        if kind.reservation_role is None:
+            return None
+        owners.add(kind.reservation_role)
+    return owners
 
 
 def _is_enough(resources: Resources, minimum: tuple[Quantities, ...]) -> bool:
