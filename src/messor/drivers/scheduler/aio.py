@@ -128,10 +128,9 @@ class Scheduler:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
-                self._acknowledge_handled()
-            if not self._stopped:
-                self.stop(failover=kind is not None)
+            if kind is not None:
+                self._handled = None  # what could not be handled comes again
+            self.stop(failover=kind is not None)
             with suppress(TimeoutError):  # the master may not be there to hear the last words
                 await self._host.tasks.within(FAREWELL, self._session.drained())
         finally:
@@ -166,12 +165,13 @@ class Scheduler:
             await self._node.stop()
 
     def stop(self, *, failover: bool = False) -> None:
-        """End: iteration stops after the events that are already here.
+        """End: the update that was handed out last counts as handled; iteration stops after what is already here.
 
         Unless failover, the framework is torn down and its tasks are killed.
         """
         if not self._stopped:
             self._stopped = True
+            self._acknowledge_handled()
             self._session.stop(failover=failover)
             self._queue.end()
 
