@@ -119,5 +119,14 @@ class RawScheduler:
             if not newline or len(rest) < int(size):
                 return
             self.records.append(rest[: int(size)])
-            self.events.append(json.loads(rest[: int(size)]))
+            event = json.loads(rest[: int(size)])
             self._body = rest[int(size) :]
+            self.events.append(event)
+            self._acknowledge(event.get("update", {}).get("status", {}))
+
+    def _acknowledge(self, status: dict[str, Any]) -> None:
+        """Acknowledge a status that wants it: the agent sends the next one only then."""
+        if "uuid" in status:
+            acknowledge = {name: status[name] for name in ("agent_id", "task_id", "uuid")}
+            answer = self.call({"type": "ACKNOWLEDGE", "acknowledge": acknowledge})
+            assert answer[0] == 202, answer
