@@ -22,6 +22,7 @@ from benchmarks.works.executor import b2b
 from benchmarks.works.idle import b10
 from benchmarks.works.imports import import_messor
 from benchmarks.works.memory import b8
+from benchmarks.works.pymesos_beside import b9d
 from benchmarks.works.reading import b6
 from benchmarks.works.starting import b11
 from benchmarks.works.throughput import b2a
@@ -80,6 +81,8 @@ WORKS = [
         None,
         [("bytes_per_agent", "B/agent", 15000, False), ("bytes_per_task", "B/task", 3000, False)],
     ),
+    ("B9d", "pymesos module, update", b9d, "reconcile", [("times_less", "times less CPU", 3, True)]),
+    ("B9d", "pymesos module, acknowledged update", b9d, "acknowledge", [("times_less", "times less CPU", 3, True)]),
     ("B10", "idle: master, agent, framework", b10, "agent+framework", [("cpu_s_per_min", "CPU-s/min", 0.2, False)]),
     ("B10", "idle: master with 1,000 agents", b10, "1000", [("master_cpu_s_per_min", "CPU-s/min", 0.6, False)]),
     ("B11", "messor local to the first offer", b11, "local", [("first_offer_ms", "ms wall", 900, False)]),
@@ -92,6 +95,7 @@ PARAMETERS = {
     b3: {"tasks": 500, "inflight": 50, "timeout": 400},
     b4: {"agents": 10, "updates": 3000, "window": 100},
     b6: {"requests": 20, "clients": "1", "only": "state+state-summary"},
+    b9d: {"updates": 30000, "agents": 5},
     b10: {"seconds": 60},
     b11: {"live": 100},
 }

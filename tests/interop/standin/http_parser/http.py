@@ -4,14 +4,18 @@ import httptools
 
 
 class HttpParser:
-    """Parses one response as its bytes arrive."""
+    """Parses one response (kind 1, the default) or request (kind 0) as its bytes arrive."""
 
-    def __init__(self):
-        self._parser = httptools.HttpResponseParser(self)
+    def __init__(self, kind=1):
+        self._parser = httptools.HttpResponseParser(self) if kind else httptools.HttpRequestParser(self)
+        self._url = ""
         self._headers = {}
         self._body = []
         self._has_headers = self._complete = False
         self._failure = 0
+
+    def on_url(self, url):
+        self._url += url.decode()
 
     def on_header(self, name, value):
         self._headers[name.decode()] = value.decode()
@@ -50,6 +54,12 @@ class HttpParser:
 
     def get_status_code(self):
         return self._parser.get_status_code()
+
+    def get_method(self):
+        return self._parser.get_method().decode()
+
+    def get_url(self):
+        return self._url
 
     def get_headers(self):
         return self._headers
