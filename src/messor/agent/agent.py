@@ -152,12 +152,18 @@ class Agent(Actor):
         self.operations = Operations(host, tables, paths, self.outbox, checkpoints)
         self.pings = Pings(host, tables, self.outbox)
         self.registration = Registration(
-            host, flags, tables, self.outbox, checkpoints, self.updates, self.pings.connected
+            host, flags, tables, self.outbox, checkpoints, self.updates, self.operations, self.pings.connected
         )
         self.link_to_master = MasterLink(
-            host, tables, self.outbox, self.updates.manager, self.registration, self.detector
+            host,
+            tables,
+            self.outbox,
+            (self.updates.manager, self.operations.manager),
+            self.registration,
+            self.detector,
         )
         self.pings.link = self.link_to_master
+        self.operations.out_of_step = self.link_to_master.lost
         reconnection = Reconnection(host, flags, tables, self.outbox, terminations, self.shutdowns)
         self.recovery = Recovery(
             host,
@@ -171,6 +177,7 @@ class Agent(Actor):
             terminations,
             reconnection,
             self.garbage,
+            self.operations,
             self.containerizer,
             self._boot_id,
             self.registration.begin,

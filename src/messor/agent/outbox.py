@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from messor.wire.upid import Upid
 
 _STATUS_UPDATE = internal.StatusUpdateMessage.DESCRIPTOR.full_name
+_OPERATION_STATUS = internal.UpdateOperationStatusMessage.DESCRIPTOR.full_name
 _LATEST_STATE = b"\x38"
 """Key of StatusUpdate.latest_state (field 7, a varint); it stands last, as in the order of numbers."""
 
@@ -93,6 +94,11 @@ class Outbox(Component):
         if latest_state is not None:
             update = b"".join((update, _LATEST_STATE, bytes((latest_state,))))
         self._actor.send_bytes(master, _STATUS_UPDATE, nested(1, update) + self._own_pid)
+
+    def operation_status(self, update: bytes) -> None:
+        """Forward an encoded UpdateOperationStatusMessage."""
+        if self._tables.master is not None:
+            self._actor.send_bytes(self._tables.master, _OPERATION_STATUS, update)
 
     def link(self, peer: Upid, *, reconnect: bool = False) -> None:
         """Keep a connection to a peer."""

@@ -35,10 +35,6 @@ class Paths:
         """Folder of the sandboxes of all agent ids this work_dir ever had."""
         return f"{self.work_dir}/slaves"
 
-    def volume(self, role: str, persistence_id: str) -> str:
-        """Folder of a persistent volume."""
-        return f"{self.work_dir}/volumes/roles/{role}/{persistence_id}"
-
     # --- meta --------------------------------------------------------------------------------------------------------
 
     def boot_id(self) -> str:
@@ -49,9 +45,29 @@ class Paths:
         """File with checkpointed resources."""
         return f"{self.meta}/resources/resources_and_operations.state"
 
+    def resources_and_operations_target(self) -> str:
+        """File with what checkpointed resources are about to be: there while volumes are being made or destroyed."""
+        return f"{self.meta}/resources/resources_and_operations.target"
+
     def resources_info(self) -> str:
         """File with checkpointed resources in the format of old agents."""
         return f"{self.meta}/resources/resources.info"
+
+    def resources_target(self) -> str:
+        """File with what they are about to be in the format of old agents."""
+        return f"{self.meta}/resources/resources.target"
+
+    def operations(self, agent_id: str) -> str:
+        """Folder of all operations whose status nobody acknowledged."""
+        return f"{self.meta_agent(agent_id)}/operations"
+
+    def operation(self, agent_id: str, uuid: str) -> str:
+        """Folder of one operation."""
+        return f"{self.operations(agent_id)}/{uuid}"
+
+    def operation_updates(self, agent_id: str, uuid: str) -> str:
+        """File with the stream of an operation's statuses and acknowledgements."""
+        return f"{self.operation(agent_id, uuid)}/operation.updates"
 
     def latest_agent(self) -> str:
         """Link to the meta folder of the agent's present id."""

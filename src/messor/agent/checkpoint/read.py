@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
 from messor.agent.checkpoint.formats import new_form
 from messor.agent.checkpoint.records import records
-from messor.agent.checkpoint.update_log import read_log
+from messor.agent.checkpoint.update_log import read_log, read_operation_log
 from messor.errors import ConfigurationError, MesosError, NotFound, RemoteProtocolError
 from messor.protos import internal, v0
 from messor.protos.slave.state_pb2 import ResourceState
@@ -64,12 +64,27 @@ class FoundFramework:
     executors: list[FoundExecutor] = field(default_factory=list)
 
 
+class OperationStream(NamedTuple):
+    """The file of one operation's statuses."""
+
+    replayed: list[Replayed]
+    path: str
+    size: int
+
+
 @dataclass
 class Found:
     """Everything that was checkpointed."""
 
     boot_id: str | None
     resources: list[v0.Resource]
+    """Dynamic reservations and persistent volumes as they last were for sure."""
+    target: ResourceState | None = None
+    """What they, and the operations, were about to be when the agent died."""
+    operations: list[v0.Operation] = field(default_factory=list)
+    """Operations whose status nobody acknowledged."""
+    streams: dict[bytes, OperationStream] = field(default_factory=dict)
+    """What is on disk of operations' statuses, by operation uuid."""
     agent: v0.SlaveInfo | None = None
     frameworks: list[FoundFramework] = field(default_factory=list)
     drain_config: v0.DrainConfig | None = None
@@ -89,12 +104,16 @@ class CheckpointReader:
 
     def read(self) -> Found:
         """Read all; raises ConfigurationError when strict and something makes no sense."""
-        found = Found(self._text(self._paths.boot_id()), self._resources())
+        state = self._resources()
+        found = Found(self._text(self._paths.boot_id()), list(state.resources))
+        found.target = self._message(self._paths.resources_and_operations_target(), ResourceState)
         latest = self._disk.read_link(self._paths.latest_agent())
         if latest is not None:
             agent_id = latest.rstrip("/").rpartition("/")[2]
             found.agent = self._message(self._paths.agent_info(agent_id), v0.SlaveInfo)
             if found.agent is not None:
+                found.operations = list((found.target or state).operations)
+                found.streams = self._operation_streams(agent_id)
                 found.drain_config = self._message(self._paths.drain_config(agent_id), v0.DrainConfig)
                 for framework_id in self._disk.list(self._paths.meta_frameworks(agent_id)):
                     framework = self._framework(agent_id, framework_id)
@@ -103,9 +122,30 @@ class CheckpointReader:
         found.errors = self._errors
         return found
 
-    def _resources(self) -> list[v0.Resource]:
+    def _resources(self) -> ResourceState:
+        """Read what is reserved; old agents wrote another file."""
         state = self._message(self._paths.resources_and_operations(), ResourceState)
-        return list(state.resources) if state is not None else []
+        if state is not None:
+            return state
+        try:
+            encoded, _ = records(self._disk.read(self._paths.resources_info()))
+            return ResourceState(resources=[new_form(v0.Resource.FromString(item)) for item in encoded])
+        except NotFound:
+            return ResourceState()
+        except DecodeError as error:
+            self._complain(self._paths.resources_info(), str(error))
+            return ResourceState()
+
+    def _operation_streams(self, agent_id: str) -> dict[bytes, OperationStream]:
+        found: dict[bytes, OperationStream] = {}
+        for name in self._disk.list(self._paths.operations(agent_id)):
+            path = self._paths.operation_updates(agent_id, name)
+            try:
+                replayed, size = read_operation_log(self._disk, path)
+                found[bytes.fromhex(name.replace("-", ""))] = OperationStream(replayed, path, size)
+            except (DecodeError, MesosError, ValueError) as error:
+                self._complain(path, str(error))
+        return found
 
     def _framework(self, agent_id: str, framework_id: str) -> FoundFramework | None:
         info = self._message(self._paths.framework_info(agent_id, framework_id), v0.FrameworkInfo)

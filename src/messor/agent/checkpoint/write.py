@@ -15,6 +15,8 @@ from messor.protos.slave.state_pb2 import ResourceState
 from messor.wire.upid import NOBODY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from messor.agent.checkpoint.paths import Paths, Run
     from messor.agent.state.executor import Executor
     from messor.agent.state.framework import Framework
@@ -54,12 +56,28 @@ class Checkpoints:
         """Make the next start a new agent."""
         self._disk.remove(self._paths.latest_agent())
 
-    def resources(self, resources: list[v0.Resource]) -> None:
-        """Remember dynamic reservations and persistent volumes, synced: they hold somebody's data."""
-        state = ResourceState(resources=resources)
-        old = b"".join(record(old_form(resource).SerializeToString()) for resource in resources)
+    def resources_target(self, resources: list[v0.Resource], operations: Iterable[v0.Operation]) -> None:
+        """Announce what dynamic reservations and persistent volumes will be, synced: they hold somebody's data.
+
+        Whoever starts after a crash finishes making and destroying volumes (V7).
+        """
+        state = ResourceState(resources=resources, operations=operations)
+        self._disk.write(self._paths.resources_and_operations_target(), record(state.SerializeToString()))
+        self._disk.write(self._paths.resources_target(), _old_records(resources), sync=False)
+
+    def resources(self, resources: list[v0.Resource], operations: Iterable[v0.Operation] = ()) -> None:
+        """Remember dynamic reservations, persistent volumes and operations whose status nobody acknowledged, synced."""
+        state = ResourceState(resources=resources, operations=operations)
         self._disk.write(self._paths.resources_and_operations(), record(state.SerializeToString()))
-        self._disk.write(self._paths.resources_info(), old)
+        self._disk.write(self._paths.resources_info(), _old_records(resources))
+        for target in (self._paths.resources_target(), self._paths.resources_and_operations_target()):
+            if self._disk.exists(target):
+                self._disk.remove(target)
+
+    def operations(self, resources: list[v0.Resource], operations: Iterable[v0.Operation]) -> None:
+        """Remember operations while the resources stay as they are."""
+        state = ResourceState(resources=resources, operations=operations)
+        self._disk.write(self._paths.resources_and_operations(), record(state.SerializeToString()))
 
     def drain(self, config: v0.DrainConfig) -> None:
         """Remember that the agent drains."""
@@ -101,3 +119,8 @@ class Checkpoints:
         """Remember a task before it is handed to its executor."""
         data = record(old_form(task.info).SerializeToString())
         self._disk.write(self.run(executor).task_info(task.id), data, sync=False)
+
+
+def _old_records(resources: Iterable[v0.Resource]) -> bytes:
+    """Frame resources one by one in the form of old agents."""
+    return b"".join(record(old_form(resource).SerializeToString()) for resource in resources)

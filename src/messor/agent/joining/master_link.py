@@ -11,6 +11,8 @@ from messor.runtime.actor import Component
 from messor.wire.upid import parse_upid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from messor.agent.joining.register import Registration
     from messor.agent.outbox import Outbox
     from messor.agent.state.tables import Tables
@@ -30,7 +32,7 @@ class MasterLink(Component):
         host: Host,
         tables: Tables,
         outbox: Outbox,
-        updates: UpdateManager,
+        updates: Sequence[UpdateManager],
         registration: Registration,
         detector: Detector,
     ) -> None:
@@ -89,7 +91,8 @@ class MasterLink(Component):
     def _disconnect(self) -> None:
         if self._tables.state is AgentState.RUNNING:
             self._tables.become(AgentState.DISCONNECTED)
-        self._updates.pause()
+        for manager in self._updates:
+            manager.pause()
 
     def stop(self) -> None:
         """Detect no more."""

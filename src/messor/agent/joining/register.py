@@ -19,6 +19,7 @@ from messor.runtime.handlers import on
 if TYPE_CHECKING:
     from messor.agent.checkpoint.write import Checkpoints
     from messor.agent.flags import AgentFlags
+    from messor.agent.operations.apply import Operations
     from messor.agent.outbox import Outbox
     from messor.agent.state.executor import Executor
     from messor.agent.state.framework import Framework
@@ -44,6 +45,7 @@ class Registration(Component):
         outbox: Outbox,
         checkpoints: Checkpoints,
         updates: Updates,
+        operations: Operations,
         connected: Callable[[float | None], None],
     ) -> None:
         """connected: told when the master answered, with how long it may be silent from now on (seconds)."""
@@ -53,6 +55,7 @@ class Registration(Component):
         self._outbox = outbox
         self._checkpoints = checkpoints
         self._updates = updates
+        self._operations = operations
         self._connected = connected
         self._timer: Timer | None = None
 
@@ -172,6 +175,7 @@ class Registration(Component):
         update.resource_providers.SetInParent()
         self._outbox.to_master(update)
         self._updates.manager.resume()
+        self._operations.manager.resume()
 
     def _reconcile(self, reconciliation: internal.ReconcileTasksMessage) -> None:
         framework_id = reconciliation.framework_id.value

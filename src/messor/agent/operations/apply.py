@@ -1,42 +1,42 @@
-"""Reservations and persistent volumes are made and undone as the master says; remembered before anything else."""
+"""Reservations and persistent volumes are made and undone as the master says; remembered before anything else (V7).
+
+The master has changed its books already when it tells the agent, so that an operation either is applied here or the
+agent registers again, with what it really has.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from messor.agent.checkpoint.update_log import Update
+from messor.agent.operations.volumes import Volumes
+from messor.agent.state.lifecycles import AgentState
+from messor.agent.updates.manager import OPERATIONS, UpdateManager
 from messor.errors import DiskFailed, InvalidRequest
 from messor.model.conversions import apply_all, conversions_of, needs_checkpoint
-from messor.model.resource_formats import change_all, upgrade_all, upgraded
-from messor.model.resources import Resources
+from messor.model.ids import uuid_text
+from messor.model.resource_formats import change_all, upgrade, upgraded
+from messor.model.resources import Resources, validate_resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
+from messor.wire.splicing import nested
+from messor.wire.texts import bad_text
 
 if TYPE_CHECKING:
     from messor.agent.checkpoint.paths import Paths
+    from messor.agent.checkpoint.read import Found
     from messor.agent.checkpoint.write import Checkpoints
     from messor.agent.outbox import Outbox
     from messor.agent.state.tables import Tables
-    from messor.runtime.host import Host, Timer
+    from messor.runtime.host import Host
     from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
 
-FIRST_RESEND = 10.0
-LONGEST_RESEND = 600.0
-"""Seconds until an unacknowledged result is sent again: doubling from one to the other."""
-
-
-class _Result:
-    """A result that the framework has not acknowledged."""
-
-    __slots__ = ("message", "resend_after", "timer")
-
-    def __init__(self, message: internal.UpdateOperationStatusMessage) -> None:
-        self.message = message
-        self.resend_after = FIRST_RESEND
-        self.timer: Timer | None = None
+UUID_BYTES = 16
 
 
 class Operations(Component):
@@ -49,25 +49,60 @@ class Operations(Component):
         self._paths = paths
         self._outbox = outbox
         self._checkpoints = checkpoints
-        self._results: dict[bytes, _Result] = {}
+        self._volumes = Volumes(host.disk, paths.work_dir)
+        self.manager = UpdateManager(host.clock, host.disk, self._forward, OPERATIONS)
+        """Repeats statuses until they are acknowledged; an operation's stream goes by its uuid, under no framework."""
+        self.out_of_step: Callable[[], None] = lambda: None
+        """Called when the master believes what is not so: registers again."""
+
+    # --- applying ----------------------------------------------------------------------------------------------------
 
     @on(internal.ApplyOperationMessage)
     def applied(self, sender: Upid, message: internal.ApplyOperationMessage) -> None:
-        """Apply one operation and tell its result; what does not fit is dropped, with the reason."""
-        if sender != self._tables.master:
-            self.ignore(message, f"{sender} is not the leading master")
+        """Apply one operation and tell that; what does not fit is dropped, with the reason."""
+        why = self._not_ours(sender, message)
+        if why is not None:
+            self.ignore(message, why)
             return
-        upgrade_all(message)
-        change_all(message, _forget_allocation)
         try:
-            conversions = [step.unallocated() for step in conversions_of(message.operation_info)]
-            total = apply_all(self._tables.total, conversions)
-            self._remember(total)
-        except (InvalidRequest, DiskFailed) as error:
-            log.error("Failed to apply operation %s: %s", message.operation_uuid.value.hex(), error)
-            self._tell(message, v0.OPERATION_FAILED, str(error))
+            total = self._converted(message.operation_info)
+        except InvalidRequest as error:
+            log.error("Dropping operation %s: %s", uuid_text(message.operation_uuid.value), error)
+            self._drop(message.operation_uuid, str(error))
+            # Launches that are on their way may count on it too.
+            self._tables.resource_version = self._host.chance.uuid_bytes()
+            self.out_of_step()
             return
-        self._tell(message, v0.OPERATION_FINISHED, "")
+        operation = self._finished(message)
+        operations = {**self._tables.operations, message.operation_uuid.value: operation}
+        resources = [item for item in total.messages() if needs_checkpoint(item)]
+        self._store(resources, operations)
+        log.info("Applied operation %s", uuid_text(message.operation_uuid.value))
+        self._begin(operation)
+
+    def _not_ours(self, sender: Upid, message: internal.ApplyOperationMessage) -> str | None:
+        """Say why a message is not to be looked at."""
+        if sender != self._tables.master:
+            return f"{sender} is not the leading master"
+        if self._tables.state is not AgentState.RUNNING:
+            # What was told the master on registration must stay true.
+            return f"the agent is {self._tables.state.value}"
+        if len(message.operation_uuid.value) != UUID_BYTES:
+            return "its uuid is none"
+        if message.operation_uuid.value in self._tables.operations:
+            return "it was applied already"
+        wrong = bad_text(message)
+        return None if wrong is None else f"field '{wrong}' is not UTF-8"
+
+    def _converted(self, operation: v0.Offer.Operation) -> Resources:
+        """Give what the agent has after an operation; raises InvalidRequest when it does not fit."""
+        found: list[v0.Resource] = []
+        change_all(operation, found.append)
+        validate_resources(found)
+        for resource in found:
+            upgrade(resource)
+        steps = [step.unallocated() for step in conversions_of(operation)]
+        return apply_all(self._tables.total, steps)
 
     @on(internal.CheckpointResourcesMessage)
     def replaced(self, sender: Upid, message: internal.CheckpointResourcesMessage) -> None:
@@ -76,117 +111,148 @@ class Operations(Component):
             self.ignore(message, f"{sender} is not the leading master")
             return
         try:
-            self._store(upgraded(message.resources))
-        except DiskFailed as error:
-            # Tasks that use them would lose them at the next start.
-            self._host.exit(1, f"Failed to checkpoint resources: {error}")
-
-    def _remember(self, total: Resources) -> None:
-        """Keep what must survive; raises DiskFailed with nothing changed."""
-        self._store([resource for resource in total.unallocated().messages() if needs_checkpoint(resource)])
-
-    def _store(self, resources: list[v0.Resource]) -> None:
-        before = {_volume_of(resource) for resource in self._tables.checkpointed_resources} - {None}
-        after = {_volume_of(resource) for resource in resources} - {None}
-        for volume in sorted(after - before, key=str):
-            assert volume is not None
-            self._host.disk.make_folder(self._paths.volume(*volume))
-        self._checkpoints.resources(resources)
-        self._tables.checkpointed_resources = resources
-        for volume in sorted(before - after, key=str):
-            assert volume is not None
-            self._host.disk.remove(self._paths.volume(*volume))
-
-    # --- results -----------------------------------------------------------------------------------------------------
-
-    def _tell(self, message: internal.ApplyOperationMessage, state: v0.OperationState, text: str) -> None:
-        update = internal.UpdateOperationStatusMessage(slave_id=self._tables.info.id)
-        if message.HasField("framework_id"):
-            update.framework_id.CopyFrom(message.framework_id)
-        update.operation_uuid.CopyFrom(message.operation_uuid)
-        status = update.status
-        status.state = state
-        status.slave_id.CopyFrom(self._tables.info.id)
-        if text:
-            status.message = text
-        if not message.operation_info.HasField("id"):
-            # Nobody asked for feedback, so nobody acknowledges.
-            self._outbox.to_master(update)
+            validate_resources(message.resources)
+            resources = upgraded(message.resources)
+            self._tables.total_with(resources)
+        except InvalidRequest as error:
+            self.ignore(message, str(error))
             return
-        status.operation_id.CopyFrom(message.operation_info.id)
-        status.uuid.value = self._host.chance.uuid_bytes()
-        update.latest_status.CopyFrom(status)
-        result = _Result(update)
-        self._results[message.operation_uuid.value] = result
-        self._tables.operations[message.operation_uuid.value] = _record(update, message.operation_info)
-        self._send(result)
+        self._store(resources, self._tables.operations)
 
-    def _send(self, result: _Result) -> None:
-        self._outbox.to_master(result.message)
-        result.timer = self._host.clock.after(result.resend_after, self._send, result)
-        result.resend_after = min(result.resend_after * 2, LONGEST_RESEND)
+    def _store(self, resources: list[v0.Resource], operations: dict[bytes, v0.Operation]) -> None:
+        """Remember resources and operations, and make and destroy volumes accordingly.
+
+        What must survive and cannot be written ends the agent: tasks that use it would lose it at the next start.
+        """
+        tables = self._tables
+        try:
+            if resources == tables.checkpointed_resources:
+                self._checkpoints.operations(resources, operations.values())
+            else:
+                self._checkpoints.resources_target(resources, operations.values())
+                self._volumes.change(tables.checkpointed_resources, resources)
+                self._checkpoints.resources(resources, operations.values())
+        except DiskFailed as error:
+            self._host.exit(1, f"Failed to checkpoint resources: {error}")
+            return
+        tables.checkpointed_resources = resources
+        tables.operations = operations
+
+    # --- statuses ----------------------------------------------------------------------------------------------------
+
+    def _finished(self, message: internal.ApplyOperationMessage) -> v0.Operation:
+        """Make the record of an operation that was applied."""
+        agent_id = self._tables.info.id
+        status = v0.OperationStatus(state=v0.OPERATION_FINISHED, slave_id=agent_id)
+        status.uuid.value = self._host.chance.uuid_bytes()
+        if message.operation_info.HasField("id"):
+            status.operation_id.CopyFrom(message.operation_info.id)
+        operation = v0.Operation(
+            slave_id=agent_id,
+            info=message.operation_info,
+            latest_status=status,
+            statuses=[status],
+            uuid=message.operation_uuid,
+        )
+        if message.HasField("framework_id"):
+            operation.framework_id.CopyFrom(message.framework_id)
+        return operation
+
+    def _begin(self, operation: v0.Operation) -> None:
+        """Begin to tell an operation's status."""
+        update = internal.UpdateOperationStatusMessage(
+            slave_id=self._tables.info.id, status=operation.latest_status, operation_uuid=operation.uuid
+        )
+        if operation.HasField("framework_id"):
+            update.framework_id.CopyFrom(operation.framework_id)
+        status = operation.latest_status
+        name = uuid_text(operation.uuid.value)
+        path = self._paths.operation_updates(self._tables.agent_id, name)
+        try:
+            self.manager.receive("", name, Update(status.uuid.value, status.state, update.SerializeToString()), path)
+        except DiskFailed as error:
+            self._host.exit(1, f"Failed to checkpoint the status of operation {name}: {error}")
+
+    def _forward(self, framework_id: str, name: str, update: Update) -> None:  # noqa: ARG002
+        """Tell the master a status; it is the latest one too, as there is only one."""
+        status = internal.UpdateOperationStatusMessage.FromString(update.data).status
+        self._outbox.operation_status(update.data + nested(4, status.SerializeToString()))
+
+    def _drop(self, uuid: v0.UUID, text: str) -> None:
+        update = internal.UpdateOperationStatusMessage(slave_id=self._tables.info.id, operation_uuid=uuid)
+        update.status.state = v0.OPERATION_DROPPED
+        update.status.slave_id.CopyFrom(self._tables.info.id)
+        if text:
+            update.status.message = text
+        self._outbox.to_master(update)
 
     @on(internal.AcknowledgeOperationStatusMessage)
     def acknowledged(self, sender: Upid, message: internal.AcknowledgeOperationStatusMessage) -> None:
-        """Stop resending a result."""
+        """Forget an operation whose status was acknowledged."""
         if sender != self._tables.master:
             self.ignore(message, f"{sender} is not the leading master")
             return
-        result = self._results.get(message.operation_uuid.value)
-        if result is None or result.message.status.uuid.value != message.status_uuid.value:
-            self.ignore(message, "no such result is pending")
+        uuid = message.operation_uuid.value
+        if uuid not in self._tables.operations:
+            self.ignore(message, "the operation is unknown")
             return
-        del self._results[message.operation_uuid.value]
-        del self._tables.operations[message.operation_uuid.value]
-        if result.timer is not None:
-            result.timer.cancel()
+        name = uuid_text(uuid)
+        try:
+            is_over = self.manager.acknowledge("", name, message.status_uuid.value)
+        except DiskFailed as error:
+            log.error("Failed to acknowledge the status of operation %s: %s", name, error)
+            return
+        if is_over:
+            remaining = {key: operation for key, operation in self._tables.operations.items() if key != uuid}
+            self._store(self._tables.checkpointed_resources, remaining)
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Remove the stream of an operation that is over; if that fails, the next start does it."""
+        try:
+            self._host.disk.remove(self._paths.operation(self._tables.agent_id, name))
+        except DiskFailed as error:
+            log.error("Failed to remove the statuses of operation %s: %s", name, error)
 
     @on(internal.ReconcileOperationsMessage)
     def reconciled(self, sender: Upid, message: internal.ReconcileOperationsMessage) -> None:
-        """Report operations this agent never saw as dropped, and results that are pending once more."""
+        """Report operations this agent never saw as dropped; statuses of those it knows are repeated anyway."""
         if sender != self._tables.master:
             self.ignore(message, f"{sender} is not the leading master")
             return
-        for operation in message.operations:
-            result = self._results.get(operation.operation_uuid.value)
-            if result is not None:
-                self._outbox.to_master(result.message)
-                continue
-            update = internal.UpdateOperationStatusMessage(slave_id=self._tables.info.id)
-            update.operation_uuid.CopyFrom(operation.operation_uuid)
-            update.status.state = v0.OPERATION_DROPPED
-            update.status.message = "Reconciliation: operation unknown to the agent"
-            self._outbox.to_master(update)
+        for asked in message.operations:
+            if asked.operation_uuid.value not in self._tables.operations:
+                self._drop(asked.operation_uuid, "")
+
+    # --- restarts ----------------------------------------------------------------------------------------------------
+
+    def recover(self, found: Found) -> None:
+        """Take over what was pending, and finish what a crash interrupted: volumes half made, statuses not begun.
+
+        Raises DiskFailed.
+        """
+        tables = self._tables
+        operations = {operation.uuid.value: operation for operation in found.operations}
+        over = {
+            uuid
+            for uuid, stream in found.streams.items()
+            if self.manager.recover("", uuid_text(uuid), stream.replayed, stream.path, stream.size) is None
+            and stream.replayed
+        }
+        tables.operations = {uuid: operation for uuid, operation in operations.items() if uuid not in over}
+        if found.target is not None:
+            self._volumes.change(found.resources, tables.checkpointed_resources)
+            self._checkpoints.resources(tables.checkpointed_resources, tables.operations.values())
+        elif over & operations.keys():
+            self._checkpoints.operations(tables.checkpointed_resources, tables.operations.values())
+        for uuid in found.streams:
+            if uuid not in tables.operations:
+                self.manager.forget("", uuid_text(uuid))
+                self._forget(uuid_text(uuid))
+        for uuid, operation in tables.operations.items():
+            if uuid not in found.streams or not found.streams[uuid].replayed:
+                self._begin(operation)
 
     def stop(self) -> None:
         """Forget timers."""
-        for result in self._results.values():
-            if result.timer is not None:
-                result.timer.cancel()
-
-
-def _record(update: internal.UpdateOperationStatusMessage, info: v0.Offer.Operation) -> v0.Operation:
-    """Describe an operation by its result."""
-    operation = v0.Operation(
-        slave_id=update.slave_id,
-        info=info,
-        latest_status=update.status,
-        statuses=[update.status],
-        uuid=update.operation_uuid,
-    )
-    if update.HasField("framework_id"):
-        operation.framework_id.CopyFrom(update.framework_id)
-    return operation
-
-
-def _volume_of(resource: v0.Resource) -> tuple[str, str] | None:
-    """Name the folder of a persistent volume on the agent's own disk: (role, id)."""
-    if not resource.disk.HasField("persistence") or resource.disk.HasField("source"):
-        return None
-    role = resource.reservations[-1].role if resource.reservations else "*"
-    return role, resource.disk.persistence.id
-
-
-def _forget_allocation(resource: v0.Resource) -> None:
-    """Whose role something is offered to concerns the master only; the agent's resources carry no such mark."""
-    resource.ClearField("allocation_info")
+        self.manager.pause()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from messor.agent.executors.terminate import Terminations
     from messor.agent.flags import AgentFlags
     from messor.agent.metrics import AgentMetrics
+    from messor.agent.operations.apply import Operations
     from messor.agent.recovery.reconnect import Reconnection
     from messor.agent.state.signals import Signals
     from messor.agent.state.tables import Tables
@@ -56,6 +57,7 @@ class Recovery(Component):
         terminations: Terminations,
         reconnection: Reconnection,
         garbage: Garbage,
+        operations: Operations,
         containerizer: Containerizer,
         boot_id: str,
         recovered: Callable[[], None],
@@ -72,6 +74,7 @@ class Recovery(Component):
         self._terminations = terminations
         self._reconnection = reconnection
         self._garbage = garbage
+        self._operations = operations
         self._containerizer = containerizer
         self._boot_id = boot_id
         self._recovered = recovered
@@ -145,13 +148,14 @@ class Recovery(Component):
     # --- rebuilding --------------------------------------------------------------------------------------------------
 
     async def _rebuild(self, found: Found) -> None:
-        self._tables.checkpointed_resources = found.resources
+        self._tables.checkpointed_resources = list((found.target or found).resources)
         try:
             _ = self._tables.total
         except InvalidRequest as error:
             raise ConfigurationError(
                 with_hint(f"Checkpointed resources do not fit: {error}", self._paths.latest_agent())
             ) from error
+        self._operations.recover(found)
         self._tables.drain_config = found.drain_config
         for framework in found.frameworks:
             self._recover_framework(framework)

@@ -42,10 +42,12 @@ class Tables:
     @property
     def total(self) -> Resources:
         """What the agent has, with what was reserved at run time; raises InvalidRequest if that does not fit."""
+        return self.total_with(self.checkpointed_resources)
+
+    def total_with(self, checkpointed: list[v0.Resource]) -> Resources:
+        """What the agent has if that was reserved at run time; raises InvalidRequest if it does not fit."""
         configured = Resources.of(self.info.resources)
-        return (
-            apply_checkpointed(configured, self.checkpointed_resources) if self.checkpointed_resources else configured
-        )
+        return apply_checkpointed(configured, checkpointed) if checkpointed else configured
 
     @property
     def agent_id(self) -> str:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from messor.agent.checkpoint.update_log import Replayed, Update, UpdateLog
+from messor.agent.checkpoint.update_log import (
+    Replayed,
+    Update,
+    UpdateLog,
+    acknowledgement_record,
+    operation_acknowledgement_record,
+)
 from messor.agent.updates.stream import Acknowledgement, UpdateStream
+from messor.model.task_states import is_terminal, is_terminal_operation
 
 if TYPE_CHECKING:
     from messor.runtime.host import Clock, Disk, Timer
@@ -23,16 +30,29 @@ Forward = Callable[[str, str, Update], None]
 """(framework id, task id, update): sends it to the master."""
 
 
+class StreamKind(NamedTuple):
+    """How streams of tasks differ from those of operations, which are found under no framework and their uuid."""
+
+    noun: str
+    is_terminal: Callable[[int], bool]
+    acknowledgement: Callable[[bytes], bytes]
+    """Frames an acknowledgement for the stream's file."""
+
+
+TASKS = StreamKind("task", is_terminal, acknowledgement_record)
+OPERATIONS = StreamKind("operation", is_terminal_operation, operation_acknowledgement_record)
+
+
 class _Entry:
     """A stream with what it needs beside its bookkeeping."""
 
     __slots__ = ("framework_id", "log", "resend_after", "stream", "task_id", "ticket")
 
-    def __init__(self, framework_id: str, task_id: str, update_log: UpdateLog | None) -> None:
+    def __init__(self, kind: StreamKind, framework_id: str, task_id: str, update_log: UpdateLog | None) -> None:
         self.framework_id = framework_id
         self.task_id = task_id
         self.log = update_log
-        self.stream = UpdateStream()
+        self.stream = UpdateStream(kind.is_terminal)
         self.resend_after = FIRST_RESEND
         self.ticket = 0
         """Number of the latest sending; older timer entries are void."""
@@ -45,8 +65,9 @@ class UpdateManager:
     cheaper than a timer per update.
     """
 
-    def __init__(self, clock: Clock, disk: Disk, forward: Forward) -> None:
+    def __init__(self, clock: Clock, disk: Disk, forward: Forward, kind: StreamKind = TASKS) -> None:
         """Start paused: nothing is sent before the agent is registered."""
+        self._kind = kind
         self._clock = clock
         self._disk = disk
         self._forward = forward
@@ -67,7 +88,7 @@ class UpdateManager:
         key = (framework_id, task_id)
         entry = self._entries.get(key)
         if entry is None:
-            entry = _Entry(framework_id, task_id, UpdateLog(self._disk, path) if path is not None else None)
+            entry = _Entry(self._kind, framework_id, task_id, self._log(path) if path is not None else None)
         elif entry.stream.knows(update.uuid):
             return False
         if entry.log is not None:
@@ -85,11 +106,11 @@ class UpdateManager:
         """
         entry = self._entries.get((framework_id, task_id))
         if entry is None:
-            log.warning("Ignoring an acknowledgement for unknown task %s of framework %s", task_id, framework_id)
+            log.warning("Ignoring an acknowledgement for unknown %s", self._name(framework_id, task_id))
             return None
         verdict = entry.stream.judge(uuid)
         if verdict is not Acknowledgement.ACCEPTED:
-            log.warning("Ignoring %s acknowledgement for task %s", verdict.value, task_id)
+            log.warning("Ignoring %s acknowledgement for %s", verdict.value, self._name(framework_id, task_id))
             return None
         if entry.log is not None:
             entry.log.append_acknowledgement(uuid)
@@ -104,7 +125,7 @@ class UpdateManager:
 
     def recover(self, framework_id: str, task_id: str, replayed: list[Replayed], path: str, size: int) -> Update | None:
         """Take over the stream of a task that outlived the agent; gives the first update nobody acknowledged."""
-        entry = _Entry(framework_id, task_id, UpdateLog(self._disk, path, size))
+        entry = _Entry(self._kind, framework_id, task_id, self._log(path, size))
         entry.stream.replay(replayed)
         if not entry.stream.is_terminated:
             self._entries[framework_id, task_id] = entry
@@ -115,6 +136,12 @@ class UpdateManager:
         for key in [key for key in self._entries if key[0] == framework_id]:
             self._entries.pop(key).ticket = 0
 
+    def forget(self, framework_id: str, task_id: str) -> None:
+        """Drop one stream; fine if there is none."""
+        entry = self._entries.pop((framework_id, task_id), None)
+        if entry is not None:
+            entry.ticket = 0
+
     def knows(self, framework_id: str, task_id: str, uuid: bytes) -> bool:
         """Whether an update was received already."""
         entry = self._entries.get((framework_id, task_id))
@@ -124,6 +151,13 @@ class UpdateManager:
         """Whether any update of a task is unacknowledged."""
         entry = self._entries.get((framework_id, task_id))
         return entry is not None and bool(entry.stream.pending)
+
+    def _log(self, path: str, size: int = 0) -> UpdateLog:
+        return UpdateLog(self._disk, path, size, self._kind.acknowledgement)
+
+    def _name(self, framework_id: str, task_id: str) -> str:
+        owner = f" of framework {framework_id}" if framework_id else ""
+        return f"{self._kind.noun} {task_id}{owner}"
 
     # --- when it goes out --------------------------------------------------------------------------------------------
 
@@ -164,7 +198,7 @@ class UpdateManager:
             if ticket == entry.ticket:
                 expired.append(entry)
         for entry in expired:
-            log.warning("Resending status update for task %s of framework %s", entry.task_id, entry.framework_id)
+            log.warning("Resending status update for %s", self._name(entry.framework_id, entry.task_id))
             self._send(entry, min(entry.resend_after * 2, LONGEST_RESEND))
         self._timer = None
         self._arm()

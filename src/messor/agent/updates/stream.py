@@ -1,9 +1,9 @@
-"""The updates of one task: pure bookkeeping of what is pending, acknowledged and ended (G5, trap 24)."""
+"""The updates of one task or operation: pure bookkeeping of what is pending, acknowledged and ended (G5, trap 24)."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from messor.agent.checkpoint.update_log import Replayed, Update
@@ -22,12 +22,13 @@ class Acknowledgement(Enum):
 
 
 class UpdateStream:
-    """The updates of one task, in the order they were received; only the head is ever on its way."""
+    """The updates of one task or operation, in the order they were received; only the head is ever on its way."""
 
-    __slots__ = ("acknowledged_uuids", "is_terminated", "pending", "received_uuids")
+    __slots__ = ("_is_terminal", "acknowledged_uuids", "is_terminated", "pending", "received_uuids")
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, is_terminal: Callable[[int], bool] = is_terminal) -> None:
+        """Start empty. is_terminal: tells the states behind whose acknowledgement nothing comes."""
+        self._is_terminal = is_terminal
         self.pending: deque[Update] = deque()
         self.received_uuids: set[bytes] = set()
         self.acknowledged_uuids: set[bytes] = set()
@@ -65,7 +66,7 @@ class UpdateStream:
         verdict = self.judge(uuid)
         if verdict is Acknowledgement.ACCEPTED:
             self.acknowledged_uuids.add(uuid)
-            if is_terminal(self.pending.popleft().state):
+            if self._is_terminal(self.pending.popleft().state):
                 self.is_terminated = True
         return verdict
 
