@@ -51,16 +51,16 @@ def test_a_task_that_its_executor_does_not_own_is_noticed(broken: Cluster) -> No
 
 
 def test_a_second_writer_of_the_registry_is_noticed(broken: Cluster) -> None:
-    """Two masters that believe to lead."""
-    other = broken.start("usurper", "10.0.0.9")
-    storage = broken.master.storage
+    """Two masters that take turns both believe to lead."""
+    hosts = [broken.start(name, f"10.0.0.{number}") for number, name in enumerate(("first", "second"), 8)]
 
     async def write() -> None:
-        opened = storage.opened_by(other)
-        await opened.store(await opened.fetch("registry"), b"mine")
+        for host in (*hosts, hosts[0]):
+            opened = broken.registry.opened_by(host)
+            await opened.store(await opened.fetch("registry"), b"mine")
 
     broken.run(write())
-    with pytest.raises(SimulationFailed, match="both write the registry"):
+    with pytest.raises(SimulationFailed, match="first writes the registry after second did"):
         broken.check()
 
 

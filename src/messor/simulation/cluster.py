@@ -13,6 +13,7 @@ from typing import Any
 
 from messor.agent.agent import Agent
 from messor.agent.flags import AgentFlags
+from messor.coordination.interfaces import Detector
 from messor.coordination.standalone import StandaloneDetector, master_info
 from messor.master.flags import MasterFlags
 from messor.master.master import Master
@@ -20,6 +21,7 @@ from messor.protos import v0
 from messor.runtime.host import Reply
 from messor.runtime.process_actors import MetricsActor
 from messor.simulation.containers import ContainerRuntime, SimulatedContainerizer
+from messor.simulation.election import Election
 from messor.simulation.frameworks import HttpScheduler, PidScheduler, SimulatedScheduler
 from messor.simulation.host import SimulatedHost
 from messor.simulation.invariants import Invariants
@@ -29,7 +31,6 @@ from messor.simulation.sessions import DriverScheduler, HttpDriverScheduler
 from messor.simulation.world import World
 from messor.wire.upid import Upid
 
-MASTER_IP = "10.0.0.1"
 MASTER_PORT = 5050
 AGENT_PORT = 5051
 AGENT_RESOURCES = "cpus:4;mem:4096;disk:10000;ports:[31000-32000]"
@@ -49,13 +50,13 @@ Capability = v0.FrameworkInfo.Capability
 class MasterNode:
     """The machine a master runs on; its registry outlives the process."""
 
-    def __init__(self, cluster: Cluster, flags: Mapping[str, Any]) -> None:
-        """Start nothing yet."""
+    def __init__(self, cluster: Cluster, number: int, flags: Mapping[str, Any]) -> None:
+        """number counts from 1."""
         self.cluster = cluster
-        self.name = "master"
+        self.name = "master" if number == 1 else f"master-{number}"
         self.flags = flags
-        self.storage = WatchedStorage()
-        self.upid = Upid("master", MASTER_IP, MASTER_PORT)
+        self.storage = cluster.registry
+        self.upid = Upid("master", f"10.0.0.{number}", MASTER_PORT)
         self.host: SimulatedHost
         self.actor: Master
 
@@ -70,11 +71,22 @@ class MasterNode:
         """The master's records."""
         return self.actor.state
 
+    @property
+    def is_leading(self) -> bool:
+        """Whether it leads and has read the registry."""
+        return self.is_running and self.actor.leadership.is_elected and self.actor.state.is_recovered
+
     def start(self) -> None:
         """Start a master process on what the registry holds."""
-        self.host = self.cluster.start(self.name, MASTER_IP, MASTER_PORT)
+        self.host = self.cluster.start(self.name, self.upid.ip, MASTER_PORT)
         flags = MasterFlags(**{"work_dir": WORK_DIR, "registry": "in_memory", **self.flags})
-        self.actor = Master(self.host, flags, storage=self.storage.opened_by(self.host))
+        election = self.cluster.election
+        self.actor = Master(
+            self.host,
+            flags,
+            storage=self.storage.opened_by(self.host),
+            group=election.group(self.host) if election is not None else None,
+        )
         self.host.spawn(self.actor)
         self.host.spawn(MetricsActor({}))
         self.host.directory.delegate = self.actor.name
@@ -135,7 +147,7 @@ class AgentNode:
         """Start an agent process on what the disk holds."""
         self.host = self.cluster.start(self.name, self.ip, AGENT_PORT)
         values = {
-            "master": f"{MASTER_IP}:{MASTER_PORT}",
+            "master": f"{self.cluster.master.upid.ip}:{MASTER_PORT}",
             "work_dir": WORK_DIR,
             "resources": AGENT_RESOURCES,
             **self.flags,
@@ -144,7 +156,7 @@ class AgentNode:
             self.host,
             AgentFlags(**values),
             SimulatedContainerizer(self.host, self.runtime),
-            StandaloneDetector(self.host, master_info(self.host, self.cluster.master.upid)),
+            self.cluster.detector(self.host),
             boot_id=f"boot-{self.boots}",
         )
         self.host.spawn(self.actor)
@@ -182,6 +194,7 @@ class Cluster(World):
         self,
         seed: int = 0,
         *,
+        masters: int = 1,
         agents: int = 1,
         master_flags: Mapping[str, Any] | None = None,
         agent_flags: Mapping[str, Any] | None = None,
@@ -191,6 +204,7 @@ class Cluster(World):
     ) -> None:
         """Build from a seed and, unless start is False, run until all agents are registered.
 
+        masters: with more than one they stand for election, and only driver schedulers can follow the leader.
         executors: programs that CommandInfo.value of a custom executor may name, beside ``v0-executor``,
         ``v1-executor``, ``v0-driver`` and ``v1-driver``.
         """
@@ -199,7 +213,9 @@ class Cluster(World):
         self.executors = dict(executors or {})
         self.network.observers.append(self.ledger.watch)
         self.network.senders.append(self.ledger.watch_sent)
-        self.master = MasterNode(self, master_flags or {})
+        self.registry = WatchedStorage()
+        self.election = Election(self) if masters > 1 else None
+        self.masters = [MasterNode(self, number, master_flags or {}) for number in range(1, masters + 1)]
         self.agents = [AgentNode(self, number, agent_flags or {}) for number in range(1, agents + 1)]
         self.frameworks: list[SimulatedScheduler] = []
         self._schedulers = 0
@@ -207,9 +223,24 @@ class Cluster(World):
         if start:
             self.start_all()
 
+    @property
+    def master(self) -> MasterNode:
+        """The leading master, or the first one while nobody leads."""
+        for node in self.masters:
+            if len(self.masters) > 1 and node.is_leading:
+                return node
+        return self.masters[0]
+
+    def detector(self, host: SimulatedHost) -> Detector:
+        """Make what finds the leading master from a process."""
+        if self.election is not None:
+            return self.election.detector(host)
+        return StandaloneDetector(host, master_info(host, self.master.upid))
+
     def start_all(self) -> None:
-        """Start the master, then the agents, and run until they are registered."""
-        self.master.start()
+        """Start the masters, then the agents, and run until they are registered."""
+        for master in self.masters:
+            master.start()
         for agent in self.agents:
             agent.start()
         self.run_until(self.is_complete, what="all agents register")
@@ -283,5 +314,8 @@ class Cluster(World):
         """Start a scheduler in a process and on a machine of its own."""
         self._schedulers += 1
         scheduler = kind(f"scheduler-{self._schedulers}", info, self.master.upid, self.ledger)
-        self.start(f"framework-{self._schedulers}", f"10.0.2.{self._schedulers}").spawn(scheduler)
+        host = self.start(f"framework-{self._schedulers}", f"10.0.2.{self._schedulers}")
+        if isinstance(scheduler, DriverScheduler):
+            scheduler.find_master = lambda: self.detector(host)
+        host.spawn(scheduler)
         return scheduler

@@ -50,6 +50,8 @@ class SimulatedHost:
         self.mount = SimulatedDisk(files)
         self.files = files
         port = NetworkPort(world.network, self)
+        self.on_death: list[Callable[[], object]] = []
+        """Called when the process ends, whatever the reason."""
         self.network: Network = port
         self.clock: Clock = self.wall_clock
         self.chance: Chance = SeededChance(f"{world.seed}/{name}/{world.incarnation(name)}")
@@ -106,6 +108,8 @@ class SimulatedHost:
         self._held.clear()
         self.world.network.leave(self, silent=silent)
         self.supervisor.cancel_all()
+        for told in self.on_death:
+            told()
 
     def freeze(self) -> None:
         """Stop it without killing it, as SIGSTOP does: its timers and messages wait."""

@@ -26,10 +26,11 @@ class Invariants:
     def hold(self) -> None:
         """Raise AssertionError with a sentence when anything does not hold in the processes that were touched."""
         cluster = self.cluster
-        problems = [*cluster.ledger.faults, *cluster.master.storage.faults]
-        if cluster.master.name in cluster.touched and cluster.master.is_running:
-            problems += of_master.check(cluster.master.actor.state)
-            problems += allocation_problems(cluster.master.actor)
+        problems = [*cluster.ledger.faults, *cluster.registry.faults]
+        for node in cluster.masters:
+            if node.name in cluster.touched and node.is_running:
+                problems += [f"{node.name}: {problem}" for problem in of_master.check(node.actor.state)]
+                problems += [f"{node.name}: {problem}" for problem in allocation_problems(node.actor)]
         for agent in cluster.agents:
             if agent.name in cluster.touched and agent.is_running:
                 problems += [f"{agent.name}: {problem}" for problem in of_agent.violations(agent.actor.tables)]

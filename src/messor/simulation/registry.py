@@ -19,6 +19,8 @@ class WatchedStorage:
         self.store = InMemoryStorage()
         self.writer: SimulatedHost | None = None
         """The process that wrote last."""
+        self.superseded: dict[SimulatedHost, None] = {}
+        """Processes that wrote before another one did."""
         self.writes = 0
         self.faults: list[str] = []
         self.seconds = 0.001
@@ -45,13 +47,15 @@ class OpenStorage:
         return await self._shared.store.fetch(name)
 
     async def store(self, variable: Variable, value: bytes) -> Variable | None:
-        """Replace a variable; a dead master's write is lost, a second living writer is a fault."""
+        """Replace a variable; a master that writes after another one took over is a fault."""
         await self._host.tasks.sleep(self._shared.seconds)
         stored = await self._shared.store.store(variable, value)
         if stored is not None:
             last = self._shared.writer
-            if last is not None and last is not self._host and last.is_alive:
-                self._shared.faults.append(f"{last.name} and {self._host.name} both write the registry")
+            if self._host in self._shared.superseded:
+                self._shared.faults.append(f"{self._host.name} writes the registry after {last and last.name} did")
+            elif last is not None and last is not self._host:
+                self._shared.superseded[last] = None
             self._shared.writer = self._host
             self._shared.writes += 1
         return stored

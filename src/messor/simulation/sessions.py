@@ -5,7 +5,7 @@ A scheduler and an executor that leave the protocol to ``messor.drivers`` and on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from messor.coordination.standalone import StandaloneDetector, master_info
@@ -21,6 +21,7 @@ from messor.simulation.executors import KILL_GRACE, SimulatedExecutor
 from messor.simulation.frameworks import SimulatedScheduler
 
 if TYPE_CHECKING:
+    from messor.coordination.interfaces import Detector
     from messor.drivers.executor.interfaces import ExecutorTransport
     from messor.drivers.scheduler.interfaces import Transport
     from messor.simulation.ledger import Ledger
@@ -32,16 +33,25 @@ SIGKILL = 9
 class DriverScheduler(SimulatedScheduler):
     """A scheduler on the driver's session, over libprocess."""
 
+    find_master: Callable[[], Detector] | None = None
+    """Makes a detector; without it the master is where it always was."""
+
     def transport(self) -> Transport:
         """Make the transport."""
         return LibprocessTransport()
+
+    def detector(self) -> Detector:
+        """Make what finds the master."""
+        if self.find_master is not None:
+            return self.find_master()
+        return StandaloneDetector(self.host, master_info(self.host, self.master))
 
     def started(self) -> None:
         """Start the session beside this actor; it finds the master and subscribes by itself."""
         self.session = SchedulerSession(
             f"{self.name}-session",
             self.info,
-            StandaloneDetector(self.host, master_info(self.host, self.master)),
+            self.detector(),
             self.transport(),
             _SchedulerListener(self),
         )
