@@ -496,12 +496,14 @@ def test_a_reservation_is_made_remembered_and_reported(desk: AgentDesk) -> None:
     assert (told.role, told.scalar.value) == ("r", 1)
 
 
-def test_a_reservation_of_more_than_there_is_fails(desk: AgentDesk) -> None:
-    """Nothing is changed."""
+def test_a_reservation_of_more_than_there_is_is_dropped(desk: AgentDesk) -> None:
+    """Nothing is changed, and launches that count on it are dropped too."""
+    before = desk.agent.tables.resource_version
     result = operation(desk, reserve(100))
-    assert result.status.state == v0.OPERATION_FAILED
+    assert result.status.state == v0.OPERATION_DROPPED
     assert result.status.message
     assert not desk.agent.tables.checkpointed_resources
+    assert desk.agent.tables.resource_version != before
 
 
 def test_a_result_is_resent_until_it_is_acknowledged(desk: AgentDesk) -> None:
@@ -511,13 +513,36 @@ def test_a_result_is_resent_until_it_is_acknowledged(desk: AgentDesk) -> None:
     desk.world.advance(11)
     (told,) = desk.master.last(internal.UpdateSlaveMessage).operations.operations
     assert told.latest_status == result.status
-    assert len(desk.master.received(internal.UpdateOperationStatusMessage)) == 2
+    told_before = len(desk.master.received(internal.UpdateOperationStatusMessage))
+    assert told_before > 1
     message = internal.AcknowledgeOperationStatusMessage(
         status_uuid=result.status.uuid, operation_uuid=result.operation_uuid
     )
     desk.master.send(desk.upid, message)
     desk.world.advance(100)
-    assert len(desk.master.received(internal.UpdateOperationStatusMessage)) == 2
+    assert len(desk.master.received(internal.UpdateOperationStatusMessage)) == told_before
+
+
+def test_a_pending_result_survives_a_restart_with_what_it_did(desk: AgentDesk) -> None:
+    """A reservation nobody is told of would be lost to its framework."""
+    result = operation(desk, reserve(1))
+    desk.master.forget()
+    desk.restart()
+    desk.world.advance(3)
+    assert desk.master.last(internal.UpdateOperationStatusMessage).status == result.status
+    (told,) = desk.master.last(internal.UpdateSlaveMessage).operations.operations
+    assert told.uuid == result.operation_uuid
+    acknowledgement = internal.AcknowledgeOperationStatusMessage(
+        status_uuid=result.status.uuid, operation_uuid=result.operation_uuid
+    )
+    desk.master.send(desk.upid, acknowledgement)
+    desk.world.settle()
+    desk.master.forget()
+    desk.restart()
+    desk.world.advance(3)
+    assert desk.master.received(internal.UpdateSlaveMessage)
+    assert not desk.master.received(internal.UpdateOperationStatusMessage)
+    assert desk.agent.tables.total.reservations()["r"].cpus == 1
 
 
 def test_what_an_earlier_agent_left_behind_is_collected_too() -> None:
