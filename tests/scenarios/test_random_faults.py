@@ -18,6 +18,7 @@ from support.clusters import AWARE, ErrorLog
 
 ONE = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else []
 SEEDS = ONE or range(120)
+ELECTION_SEEDS = ONE or range(2000, 2040)
 ROUGH_SEEDS = ONE or range(1000, 1080)
 STEPS = 40
 
@@ -53,6 +54,21 @@ def test_a_cluster_survives_a_rough_life(
             http=http, checkpoint=seed % 2 == http, failover_timeout=100000, capabilities=AWARE, declines=True
         ).refuse_seconds = 6
     survive(cluster, Life(cluster, seed, rough=True))
+    logged_errors.lines.clear()
+
+
+@pytest.mark.parametrize("seed", ELECTION_SEEDS)
+def test_three_masters_survive_what_one_would(
+    make_cluster: Callable[..., Cluster], logged_errors: ErrorLog, seed: int
+) -> None:
+    """Leaders die and lose sight of the ensemble; at most one writes, and nothing is lost."""
+    cluster = make_cluster(seed, masters=3, agents=2)
+    for http in (False, True):
+        cluster.framework(
+            http=http, driver=True, checkpoint=True, failover_timeout=100000, capabilities=AWARE, declines=True
+        ).refuse_seconds = 6
+    survive(cluster, Life(cluster, seed))
+    assert cluster.ledger.unheard() == []
     logged_errors.lines.clear()
 
 

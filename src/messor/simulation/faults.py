@@ -64,6 +64,8 @@ class Life:
         ]
         if rough:
             self._actions += [(2, self.power_off), (2, self.fail_over)]
+        if cluster.election is not None:
+            self._actions += [(2, self.lose_ensemble), (3, self.see_ensemble), (4, self.start_master)]
 
     def live(self, steps: int) -> None:
         """Do that many random things, with random pauses."""
@@ -80,8 +82,13 @@ class Life:
         self.log.append(f"{cluster.time:10.3f}  calm")
         cluster.network.deliver_all()
         cluster.network.heal()
-        if not cluster.master.is_running:
-            cluster.master.start()
+        self.see_ensemble()
+        for master in cluster.masters:
+            if not master.is_running:
+                master.start()
+        cluster.run_until(
+            lambda: any(master.is_leading for master in cluster.masters), within=60, what="a master leads"
+        )
         for agent in cluster.agents:
             if not agent.is_running:
                 agent.start()
@@ -157,14 +164,37 @@ class Life:
                 agent.thaw()
 
     def restart_master(self) -> None:
-        """Kill the master and start another one."""
-        self.cluster.master.kill(silent=self.random.random() < 0.3)
-        self.cluster.loop.advance(self.random.choice(PAUSES) * self.random.random())
-        self.cluster.master.start()
+        """Kill the master and start it again; with several of them, leave that to ``start_master``."""
+        master = self.cluster.master
+        if master.is_running:
+            master.kill(silent=self.random.random() < 0.3)
+        if self.cluster.election is None:
+            self.cluster.loop.advance(self.random.choice(PAUSES) * self.random.random())
+            master.start()
+
+    def start_master(self) -> None:
+        """Start a master that is dead."""
+        master = self.random.choice(self.cluster.masters)
+        if not master.is_running:
+            master.start()
+
+    def lose_ensemble(self) -> None:
+        """Cut a master off from the ensemble."""
+        master = self.random.choice(self.cluster.masters)
+        if self.cluster.election is not None and master.is_running:
+            self.cluster.election.cut_off(master.host)
+
+    def see_ensemble(self) -> None:
+        """Let all masters see the ensemble again."""
+        for master in self.cluster.masters:
+            if self.cluster.election is not None and master.is_running:
+                self.cluster.election.restore(master.host)
 
     def partition(self) -> None:
         """Cut an agent off the master."""
-        self.cluster.network.partition(["master"], [self._agent().name], one_way=self.random.random() < 0.3)
+        self.cluster.network.partition(
+            [self.cluster.master.name], [self._agent().name], one_way=self.random.random() < 0.3
+        )
 
     def heal(self) -> None:
         """End all partitions."""
@@ -172,7 +202,7 @@ class Life:
 
     def reset(self) -> None:
         """Break connections between an agent and the master."""
-        self.cluster.network.reset("master", self._agent().name)
+        self.cluster.network.reset(self.cluster.master.name, self._agent().name)
 
     def lose_messages(self) -> None:
         """Lose the next few messages of some type."""
