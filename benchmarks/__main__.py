@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.harness.cluster import Cluster, System, become_subreaper
 from benchmarks.works.commands import b3
 from benchmarks.works.context import Ctx
+from benchmarks.works.driver import b9_launches, b9_offers, b9_reconcile
 from benchmarks.works.executor import b2b
 from benchmarks.works.idle import b10
 from benchmarks.works.imports import import_messor
@@ -29,6 +30,14 @@ from benchmarks.works.throughput import b2a
 from benchmarks.works.updates import b4
 
 ROOT = Path(__file__).resolve().parents[1]
+
+AIO_RATIO = [("aio_to_classic", "times the CPU", 1.3, False)]
+
+
+def per_update(limit):
+    """The figure of a driver's update."""
+    return [("cpu_us_per_update", "us CPU/update", limit, False)]
+
 
 # id, what is done, benchmark, variant, parameters, [(figure, unit, limit, is more better)]
 WORKS = [
@@ -83,6 +92,12 @@ WORKS = [
     ),
     ("B9d", "pymesos module, update", b9d, "reconcile", [("times_less", "times less CPU", 3, True)]),
     ("B9d", "pymesos module, acknowledged update", b9d, "acknowledge", [("times_less", "times less CPU", 3, True)]),
+    ("B9a", "driver: answer to reconciliation, callbacks, v0", b9_reconcile, "libprocess", per_update(25)),
+    ("B9b", "the same, v1 protobuf", b9_reconcile, "http", per_update(35)),
+    ("B9b", "the same, v1 JSON", b9_reconcile, "http+json", per_update(45)),
+    ("B9c", "driver: callback with 1,000 offers", b9_offers, None, [("callback_ms", "ms wall", 12, False)]),
+    ("B9e", "1,000 launches, aio beside classic, v0", b9_launches, "libprocess", AIO_RATIO),
+    ("B9e", "the same, v1 protobuf", b9_launches, "http", AIO_RATIO),
     ("B10", "idle: master, agent, framework", b10, "agent+framework", [("cpu_s_per_min", "CPU-s/min", 0.2, False)]),
     ("B10", "idle: master with 1,000 agents", b10, "1000", [("master_cpu_s_per_min", "CPU-s/min", 0.6, False)]),
     ("B11", "messor local to the first offer", b11, "local", [("first_offer_ms", "ms wall", 900, False)]),
@@ -96,6 +111,8 @@ PARAMETERS = {
     b4: {"agents": 10, "updates": 3000, "window": 100},
     b6: {"requests": 20, "clients": "1", "only": "state+state-summary"},
     b9d: {"updates": 30000, "agents": 5},
+    b9_reconcile: {"updates": 100000},
+    b9_launches: {"launches": 1000},
     b10: {"seconds": 60},
     b11: {"live": 100},
 }
