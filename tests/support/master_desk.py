@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from messor.errors import MesosError
+from messor.master.authentication import Authentication
 from messor.master.doors.messages import SchedulerMessages
 from messor.master.doors.scheduler_calls import SchedulerCalls
 from messor.master.flags import MasterFlags
@@ -282,9 +283,13 @@ class Desk:
             state=state, outbox=outbox, allocator=allocator, host=host, rescinder=rescinder,
             disconnection=disconnection, heartbeats=heartbeats,
         )  # fmt: skip
+        self.authentication = authentication = Authentication(
+            host=host, upid=MASTER, flags=flags_, outbox=outbox, metrics=metrics, secrets=None
+        )
         subscriptions = Subscriptions(
             state=state, outbox=outbox, allocator=allocator, host=host, flags=flags_, metrics=metrics,
             recovery=recovery, framework_updates=framework_updates, failover=failover,
+            authentication=authentication,
         )  # fmt: skip
         self.gate = OpenGate()
         self.calls = SchedulerCalls(
@@ -295,8 +300,8 @@ class Desk:
             operation_reconciliation=OperationReconciliation(state=state, outbox=outbox, metrics=metrics),
         )  # fmt: skip
         self.messages = SchedulerMessages(
-            state=state, outbox=outbox, metrics=metrics, calls=self.calls, subscriptions=subscriptions,
-            framework_updates=framework_updates, disconnection=disconnection,
+            state=state, outbox=outbox, calls=self.calls, subscriptions=subscriptions,
+            framework_updates=framework_updates, disconnection=disconnection, authentication=authentication,
         )  # fmt: skip
 
     # --- agents ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ SHORTEST_REREGISTER_TIMEOUT = 600.0
 SHORTEST_PING_TIMEOUT = 1.0
 LONGEST_PING_TIMEOUT = 900.0
 
-NO_AUTHENTICATION = "Authentication is not supported yet; run the master without it, on a network you trust."
 NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
 NO_DOMAINS = "Fault domains are not supported yet."
@@ -314,36 +313,33 @@ class MasterFlags:
         False,
         "Whether only authenticated frameworks may register; for HTTP see `--authenticate_http_frameworks`.",
         aliases=("authenticate",),
-        unsupported=NO_AUTHENTICATION,
     )
     authenticate_agents: bool = flag(
         False,
         "Whether only authenticated agents may register.",
         aliases=("authenticate_slaves",),
-        unsupported=NO_AUTHENTICATION,
     )
-    authenticate_http_readonly: bool = flag(
-        False, "Whether HTTP requests that read must be authenticated.", unsupported=NO_AUTHENTICATION
-    )
+    authenticate_http_readonly: bool = flag(False, "Whether HTTP requests that read must be authenticated.")
     authenticate_http_readwrite: bool = flag(
         False,
         "Whether HTTP requests that change something must be authenticated.",
         aliases=("authenticate_http",),
-        unsupported=NO_AUTHENTICATION,
     )
     authenticate_http_frameworks: bool = flag(
-        False, "Whether only authenticated HTTP frameworks may subscribe.", unsupported=NO_AUTHENTICATION
+        False,
+        "Whether only authenticated HTTP frameworks may subscribe; needs `--http_framework_authenticators`.",
     )
-    http_framework_authenticators: str | None = flag(
-        None, "How HTTP frameworks are authenticated.", unsupported=NO_AUTHENTICATION
-    )
-    http_authenticators: str = flag("basic", "How HTTP requests are authenticated.", unsupported=NO_AUTHENTICATION)
-    authenticators: str = flag("crammd5", "How frameworks and agents are authenticated.", unsupported=NO_AUTHENTICATION)
+    http_framework_authenticators: str | None = flag(None, "How HTTP frameworks are authenticated: `basic`.")
+    http_authenticators: str = flag("basic", "How HTTP requests are authenticated: `basic`.")
+    authenticators: str = flag("crammd5", "How frameworks and agents are authenticated: `crammd5`.")
     authentication_v0_timeout: Duration = flag(
-        15.0, "How long an authentication may take.", unsupported=NO_AUTHENTICATION
+        15.0, "How long an authentication of a framework or agent that speaks libprocess may take."
     )
     credentials: Path | None = flag(
-        None, "File of principals and secrets, as JSON.", unsupported=NO_AUTHENTICATION, secret=True
+        None,
+        "File of principals and secrets, of frameworks, agents and HTTP users:\n"
+        '`{"credentials": [{"principal": "alice", "secret": "…"}]}`.',
+        secret=True,
     )
     acls: Json | None = flag(None, "Who may do what, as JSON or a file of it.", unsupported=NO_AUTHORIZATION)
     authorizers: str = flag("local", "Who decides what is allowed.", unsupported=NO_AUTHORIZATION)

@@ -12,6 +12,7 @@ from messor import MESOS_VERSION, __version__
 from messor.coordination.create import create_group, open_session
 from messor.coordination.urls import parse_zookeeper_url
 from messor.errors import ConfigurationError
+from messor.master.authentication import load_secrets
 from messor.master.flags import MasterFlags
 from messor.master.master import NAME, Master
 from messor.master.registry.stores import NEED_QUORUM, shared_storage
@@ -68,9 +69,10 @@ def set_up(node: Node, flags: MasterFlags, log_file: str | None = None) -> Maste
 
 def build(node: Node, flags: MasterFlags) -> Master:
     """Make a master, alone or among several (``--zk``); raises ConfigurationError."""
-    if flags.zk is None:
-        return Master(node, flags)
     try:
+        secrets = load_secrets(flags)
+        if flags.zk is None:
+            return Master(node, flags, secrets=secrets)
         if flags.registry == "replicated_log" and flags.quorum is None:
             raise ConfigurationError(NEED_QUORUM)
         if not flags.zk.startswith("zk://"):
@@ -81,9 +83,9 @@ def build(node: Node, flags: MasterFlags) -> Master:
             raise ConfigurationError(f"Failed to create a master contender: {error}") from error
         session = open_session(node, url, flags.zk_session_timeout)
         storage = shared_storage(flags, node, session, url)
+        return Master(node, flags, storage, create_group(node, session, url), secrets)
     except ConfigurationError as error:
         raise ConfigurationError(f"EXIT with status 1: {error}") from error
-    return Master(node, flags, storage, create_group(node, session, url))
 
 
 def discovered_ip(flags: MasterFlags) -> str | None:

@@ -29,6 +29,7 @@ from messor.master.agents.reregister import Reregistration
 from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
 from messor.master.agents.whitelist import Whitelist
+from messor.master.authentication import Authentication, http_authentication
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
@@ -72,6 +73,7 @@ from messor.model.quantities import parse_min_allocatable
 from messor.protos import v0
 from messor.runtime.actor import Actor, Component
 from messor.runtime.host import Host
+from messor.security.credentials import Secrets
 from messor.storage.versioned import Storage
 from messor.wire.upid import Upid
 
@@ -84,13 +86,18 @@ class Master(Actor):
     """The actor ``master``."""
 
     def __init__(
-        self, host: Host, flags: MasterFlags, storage: Storage | None = None, group: Group | None = None
+        self,
+        host: Host,
+        flags: MasterFlags,
+        storage: Storage | None = None,
+        group: Group | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
         """Build all parts; nothing happens before ``started``.
 
         storage: where the registry is, by default what the flags say. group: the masters it stands for election with;
-        without one it leads. Raises ConfigurationError for flags that do not fit together and stores that cannot be
-        opened.
+        without one it leads. secrets: of those who may be authenticated. Raises ConfigurationError for flags that do
+        not fit together and stores that cannot be opened.
         """
         super().__init__(NAME)
         self.host = host
@@ -110,6 +117,10 @@ class Master(Actor):
             fetch_timeout=flags.registry_fetch_timeout,
             store_timeout=flags.registry_store_timeout,
         )
+        self.authentication = Authentication(
+            host=host, upid=self.upid, flags=flags, outbox=self.outbox, metrics=self.metrics, secrets=secrets
+        )
+        self.http_authentication = http_authentication(flags, secrets)
         self.allocator = AllocatorService(host, allocator_options(flags), self._allocated)
         self._build_tasks()
         self._build_offers()
@@ -196,6 +207,7 @@ class Master(Actor):
             recovery=self.framework_recovery,
             framework_updates=self.framework_updates,
             failover=self.failover,
+            authentication=self.authentication,
         )
 
     def _build_watch(self) -> None:
@@ -256,6 +268,7 @@ class Master(Actor):
             metrics=self.metrics,
             clock=clock,
             joining=self.joining,
+            authentication=self.authentication,
             removal=self.agent_removal,
         )
         self.reregistration = Reregistration(
@@ -266,6 +279,7 @@ class Master(Actor):
             metrics=self.metrics,
             clock=clock,
             joining=self.joining,
+            authentication=self.authentication,
             reconciling=Reconciling(state=state, outbox=outbox, clock=clock, executors=self.executors),
             recovery=self.framework_recovery,
             rescinder=self.rescinder,
@@ -338,11 +352,11 @@ class Master(Actor):
         self.scheduler_messages = SchedulerMessages(
             state=self.state,
             outbox=self.outbox,
-            metrics=self.metrics,
             calls=self.scheduler_calls,
             subscriptions=self.subscriptions,
             framework_updates=self.framework_updates,
             disconnection=self.disconnection,
+            authentication=self.authentication,
         )
 
     def _build_views(self) -> None:
@@ -374,6 +388,7 @@ class Master(Actor):
     def components(self) -> Iterable[Component]:
         """List the parts whose handlers and endpoints are the master's."""
         return (
+            self.authentication,
             self.updates,
             self.executors,
             self.registration,
@@ -393,6 +408,8 @@ class Master(Actor):
     def started(self) -> None:
         """Take part in the election."""
         log.info("Master %s (%s) started on %s", self.state.info.id, self.state.info.hostname, self.upid)
+        if self.http_authentication is not None:
+            self.host.directory.authenticate = self.http_authentication
         self.leadership.begin()
 
     def _recovered(self, contents: Contents) -> None:
@@ -414,6 +431,7 @@ class Master(Actor):
 
     def exited(self, peer: Upid) -> None:
         """Hand a broken connection to whoever was behind it."""
+        self.authentication.exited(peer)
         framework = self.state.frameworks_by_pid.get(peer)
         if framework is not None:
             self.disconnection.framework_disconnected(framework)
@@ -432,6 +450,7 @@ class Master(Actor):
         self.health.stopping()
         self.storage.close()
         self.leadership.stopping()
+        self.authentication.stopping()
 
     def invariants_hold(self) -> bool:
         """Check the books after a handler failed; an inconsistent master must not go on."""

@@ -148,9 +148,6 @@ def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) ->
 @pytest.mark.parametrize(
     "argument",
     [
-        "--authenticate_frameworks",
-        "--authenticate_http",
-        "--credentials=/etc/credentials",
         '--acls={"permissive":false}',
         '--domain={"fault_domain":{}}',
         "--modules_dir=/etc/modules",

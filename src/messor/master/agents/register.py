@@ -7,6 +7,7 @@ import logging
 from messor.errors import Conflict, InvalidRequest
 from messor.master.agents.joining import Joining, own_info, registry_info
 from messor.master.agents.remove import AgentRemoval
+from messor.master.authentication import Authentication
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
 from messor.master.registry import edits
@@ -39,6 +40,7 @@ class Registration(Component):
         metrics: MasterMetrics,
         clock: Clock,
         joining: Joining,
+        authentication: Authentication,
         removal: AgentRemoval,
     ) -> None:
         """See the modules of the collaborators."""
@@ -48,6 +50,7 @@ class Registration(Component):
         self.metrics = metrics
         self.clock = clock
         self.joining = joining
+        self.authentication = authentication
         self.removal = removal
         self.messages = metrics.counter("messages_register_slave")
         self._under_way: set[Upid] = set()
@@ -59,7 +62,11 @@ class Registration(Component):
         if sender in self._under_way:
             self.ignore(message, f"the registration of {sender} is under way")
             return
+        await self.authentication.settled(sender)
+        if sender in self._under_way:
+            return
         try:
+            self.authentication.check_agent(sender)
             self._check(message)
             upgrade_all(message)
             total = apply_checkpointed(Resources.of(message.slave.resources), message.checkpointed_resources)

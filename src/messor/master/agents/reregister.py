@@ -19,6 +19,7 @@ from messor.master.agents.returned import (
     returned_executors,
     returned_task,
 )
+from messor.master.authentication import Authentication
 from messor.master.frameworks.recover import FrameworkRecovery
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.rescind import Rescinder
@@ -57,6 +58,7 @@ class Reregistration(Component):
         metrics: MasterMetrics,
         clock: Clock,
         joining: Joining,
+        authentication: Authentication,
         reconciling: Reconciling,
         recovery: FrameworkRecovery,
         rescinder: Rescinder,
@@ -70,6 +72,7 @@ class Reregistration(Component):
         self.metrics = metrics
         self.clock = clock
         self.joining = joining
+        self.authentication = authentication
         self.reconciling = reconciling
         self.recovery = recovery
         self.rescinder = rescinder
@@ -81,6 +84,12 @@ class Reregistration(Component):
         """Take an agent back; agents repeat the message until they are answered."""
         self.messages.increment()
         agent_id = message.slave.id.value
+        await self.authentication.settled(sender)
+        try:
+            self.authentication.check_agent(sender)
+        except InvalidRequest as error:
+            self.ignore(message, f"agent {agent_id} at {sender} cannot be taken back: {error}")
+            return
         why = self._not_now(agent_id)
         if why is not None:
             self.ignore(message, f"agent {agent_id} at {sender} {why}")

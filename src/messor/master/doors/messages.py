@@ -11,17 +11,16 @@ import logging
 from google.protobuf.message import Message
 
 from messor.errors import InvalidRequest
+from messor.master.authentication import Authentication
 from messor.master.doors.scheduler_calls import SchedulerCalls
 from messor.master.frameworks.disconnect import DISCONNECTED, Disconnection
 from messor.master.frameworks.subscribe import Subscriptions
 from messor.master.frameworks.update import FrameworkUpdates
-from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
 from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
 from messor.master.validation.scheduler_calls import validate_call
 from messor.protos import internal, v0_scheduler
-from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMessage, AuthenticationErrorMessage
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
 from messor.wire.legacy_scheduler import to_call
@@ -31,8 +30,6 @@ from messor.wire.upid import Upid
 log = logging.getLogger(__name__)
 
 Call = v0_scheduler.Call
-
-NO_AUTHENTICATOR = "No authenticator loaded"
 
 HTTP_ONLY = (Call.ACKNOWLEDGE_OPERATION_STATUS, Call.RECONCILE_OPERATIONS)
 """Calls a framework connected by pid cannot make."""
@@ -46,11 +43,11 @@ class SchedulerMessages(Component):
         *,
         state: MasterState,
         outbox: Outbox,
-        metrics: MasterMetrics,
         calls: SchedulerCalls,
         subscriptions: Subscriptions,
         framework_updates: FrameworkUpdates,
         disconnection: Disconnection,
+        authentication: Authentication,
     ) -> None:
         """Collaborators."""
         self.state = state
@@ -59,7 +56,7 @@ class SchedulerMessages(Component):
         self.subscriptions = subscriptions
         self.framework_updates = framework_updates
         self.disconnection = disconnection
-        self._authenticating = metrics.counter("messages_authenticate")
+        self.authentication = authentication
 
     @on(v0_scheduler.Call, with_bytes=True)
     def received(self, sender: Upid, call: v0_scheduler.Call, body: bytes) -> None:
@@ -79,7 +76,7 @@ class SchedulerMessages(Component):
             self.ignore(call, f"it came from {sender} invalid: {error}")
             return
         if call.type == Call.SUBSCRIBE:
-            self.subscriptions.subscribe_pid(sender, call.subscribe)
+            self._subscribe(sender, call.subscribe)
             return
         framework = self._caller(sender, call.framework_id.value, Call.Type.Name(call.type))
         if framework is None:
@@ -132,11 +129,9 @@ class SchedulerMessages(Component):
         """Refuse to run a scheduler: nobody ever could."""
         self.outbox.to_pid(sender, internal.SubmitSchedulerResponse(okay=False))
 
-    @on(AuthenticateMessage)
-    def authenticate(self, sender: Upid, message: AuthenticateMessage) -> None:  # noqa: ARG002
-        """Refuse to authenticate anybody: no authenticator can be loaded yet."""
-        self._authenticating.value += 1
-        self.outbox.to_pid(sender, AuthenticationErrorMessage(error=NO_AUTHENTICATOR))
+    def _subscribe(self, sender: Upid, subscribe: v0_scheduler.Call.Subscribe) -> None:
+        if not self.authentication.postpone(sender, lambda: self.subscriptions.subscribe_pid(sender, subscribe)):
+            self.subscriptions.subscribe_pid(sender, subscribe)
 
     def _update(self, framework: FrameworkRecord, call: v0_scheduler.Call.UpdateFramework) -> None:
         try:

@@ -6,6 +6,7 @@ import logging
 
 from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
+from messor.master.authentication import Authentication
 from messor.master.flags import MasterFlags
 from messor.master.frameworks.failover import FAILED_OVER, Failover
 from messor.master.frameworks.records import new_record
@@ -42,6 +43,7 @@ class Subscriptions(Component):
         recovery: FrameworkRecovery,
         framework_updates: FrameworkUpdates,
         failover: Failover,
+        authentication: Authentication,
     ) -> None:
         """Collaborators."""
         self.state = state
@@ -52,6 +54,7 @@ class Subscriptions(Component):
         self.recovery = recovery
         self.framework_updates = framework_updates
         self.failover = failover
+        self.authentication = authentication
         self._first = metrics.counter("messages_register_framework")
         self._again = metrics.counter("messages_reregister_framework")
 
@@ -87,8 +90,7 @@ class Subscriptions(Component):
         self._count(info)
         try:
             suppressed = self._admit(call)
-            if self.flags.authenticate_frameworks:
-                raise InvalidRequest(f"Framework at {sender} is not authenticated")
+            self.authentication.check_framework(info, sender)
             if not info.id.value:
                 self._subscribe_new_pid(sender, info, suppressed)
                 return

@@ -383,10 +383,10 @@ def test_old_registrations_become_subscriptions() -> None:
     assert desk.state.frameworks[info.id.value].pid == OTHER
 
 
-def test_nobody_is_authenticated_and_no_scheduler_is_run() -> None:
+def test_without_an_authenticator_nobody_is_authenticated_and_no_scheduler_is_ever_run() -> None:
     """Both requests are answered with a refusal."""
-    desk = Desk()
-    desk.messages.authenticate(SCHEDULER, AuthenticateMessage(pid=str(SCHEDULER)))
+    desk = Desk(authenticators="")
+    desk.authentication.authenticate(SCHEDULER, AuthenticateMessage(pid=str(SCHEDULER)))
     assert desk.received(SCHEDULER, AuthenticationErrorMessage)[0].error == "No authenticator loaded"
     desk.messages.submit(SCHEDULER, internal.SubmitSchedulerRequest(name="x"))
     assert not desk.received(SCHEDULER, internal.SubmitSchedulerResponse)[0].okay
