@@ -65,7 +65,7 @@ class SchedulerSession(Actor):
         self._running = True
         self._detecting: Running | None = None
         self._retry: Timer | None = None
-        self._offers: dict[str, dict[str, Upid]] = {}
+        self._offers: dict[str, tuple[str, str]] = {}
         """Per live offer: its agent's id and pid, to message executors directly once something was launched (S33)."""
         self._agents: dict[str, Upid] = {}
 
@@ -183,7 +183,7 @@ class SchedulerSession(Actor):
         if not offers:
             return
         for offer, pid in zip(offers, pids, strict=False):
-            self._offers[offer.id.value] = {offer.slave_id.value: parse_upid(pid)}
+            self._offers[offer.id.value] = (offer.slave_id.value, pid)
         self._listener.offers(offers)
 
     def on_rescinded(self, offer_id: v0.OfferID) -> None:
@@ -335,9 +335,9 @@ class SchedulerSession(Actor):
             for task in (*operation.launch.task_infos, *operation.launch_group.task_group.tasks)
         }
         for offer_id in offer_ids:
-            for agent_id, pid in self._offers.pop(offer_id.value, {}).items():
-                if agent_id in launched:
-                    self._agents[agent_id] = pid
+            agent_id, pid = self._offers.pop(offer_id.value, ("", ""))
+            if agent_id in launched:
+                self._agents[agent_id] = parse_upid(pid)
 
     def acknowledge(self, status: v0.TaskStatus, told: Told | None = None) -> None:
         """Acknowledge a status; nothing happens unless it has a uuid and an agent id (S31)."""
