@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from messor.protos import internal, v0_scheduler
+from messor.protos import internal, v0, v0_scheduler
 
 if TYPE_CHECKING:
     from messor.simulation.cluster import AgentNode, Cluster
@@ -40,8 +40,12 @@ PAUSES = (0.0, 0.01, 0.5, 2.0, 10.0, 40.0, 90.0)
 class Life:
     """One random life of a cluster."""
 
-    def __init__(self, cluster: Cluster, seed: int, *, rough: bool = False) -> None:
-        """Draw everything from a seed; rough: machines lose power and schedulers die too, so updates may be lost."""
+    def __init__(self, cluster: Cluster, seed: int, *, rough: bool = False, role: str = "") -> None:
+        """Draw everything from a seed.
+
+        rough: machines lose power and schedulers die too, so updates may be lost. role: what frameworks reserve for,
+        when they do.
+        """
         self.cluster = cluster
         self.random = Random(f"life/{seed}")  # noqa: S311  (repeatable on purpose)
         self.launched: list[tuple[SimulatedScheduler, str]] = []
@@ -62,6 +66,9 @@ class Life:
             (3, self.lose_messages),
             (1, self.kill_executor),
         ]
+        self.role = role
+        if role:
+            self._actions += [(3, self.reserve), (2, self.unreserve)]
         if rough:
             self._actions += [(2, self.power_off), (2, self.fail_over)]
         if cluster.election is not None:
@@ -136,6 +143,37 @@ class Life:
         framework = self.random.choice(self.cluster.frameworks)
         if framework.is_connected:
             framework.reconcile()
+
+    def reserve(self) -> None:
+        """Reserve a part of the next offer."""
+        amount = self.random.choice((0.1, 0.5, 1.0))
+
+        def plan(offer: v0.Offer) -> list[v0.Offer.Operation]:
+            for resource in offer.resources:
+                if resource.name == "cpus" and not resource.reservations and resource.scalar.value >= amount:
+                    operation = v0.Offer.Operation(type=v0.Offer.Operation.RESERVE)
+                    part = operation.reserve.resources.add()
+                    part.CopyFrom(resource)
+                    part.scalar.value = amount
+                    part.reservations.add(type=v0.Resource.ReservationInfo.DYNAMIC, role=self.role)
+                    return [operation]
+            return []
+
+        self.random.choice(self.cluster.frameworks).plans.append(plan)
+
+    def unreserve(self) -> None:
+        """Give up the reservations of the next offer that has some."""
+
+        def plan(offer: v0.Offer) -> list[v0.Offer.Operation]:
+            operations = []
+            for resource in offer.resources:
+                if resource.reservations:
+                    operation = v0.Offer.Operation(type=v0.Offer.Operation.UNRESERVE)
+                    operation.unreserve.resources.add().CopyFrom(resource)
+                    operations.append(operation)
+            return operations
+
+        self.random.choice(self.cluster.frameworks).plans.append(plan)
 
     # --- faults -------------------------------------------------------------------------------------------------------
 

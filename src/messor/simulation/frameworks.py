@@ -7,11 +7,12 @@ ask for does not happen, so that each message in a trace has a reason.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from messor.errors import ConnectionLost, InvalidRequest
+from messor.model.resource_formats import upgraded
 from messor.model.resource_text import parse_resources
 from messor.model.resources import Resources
 from messor.protos import internal, v0, v0_scheduler, v1_scheduler
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from messor.simulation.ledger import Ledger
 
 Call = v0_scheduler.Call
+Plan = Callable[[v0.Offer], list[v0.Offer.Operation]]
 PROTOBUF = "application/x-protobuf"
 RETRY = 1.0
 """Seconds between attempts to subscribe."""
@@ -62,6 +64,8 @@ class SimulatedScheduler(Actor):
         self.errors: list[str] = []
         self.wanted: deque[v0.TaskInfo] = deque()
         """Tasks to launch on the next offers that fit."""
+        self.plans: deque[Plan] = deque()
+        """Each makes operations of the next offer; one that makes none waits for a better offer."""
         self._launched = 0
         self._retry: Timer | None = None
 
@@ -278,9 +282,18 @@ class SimulatedScheduler(Actor):
         self.is_connected = False
         self.resubscribes = False
 
-    def _use_offers(self) -> None:
+    def _carry_out(self) -> None:
+        """Let the first plan have an offer."""
         for offer_id, offer in list(self.offers.items()):
-            left = Resources.of(offer.resources).unallocated()
+            operations = self.plans[0](offer) if self.plans else []
+            if operations:
+                self.plans.popleft()
+                self.perform([offer_id], operations)
+
+    def _use_offers(self) -> None:
+        self._carry_out()
+        for offer_id, offer in list(self.offers.items()):
+            left = Resources.of(upgraded(offer.resources)).unallocated()
             chosen = []
             executors: set[str] = set()
             for info in list(self.wanted):
