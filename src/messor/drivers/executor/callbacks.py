@@ -16,6 +16,7 @@ from messor.drivers.executor.http_transport import HttpExecutorTransport
 from messor.drivers.executor.interfaces import ExecutorTransport
 from messor.drivers.executor.libprocess_transport import LibprocessExecutorTransport
 from messor.drivers.executor.session import ExecutorSession
+from messor.drivers.inspection import Inspection
 from messor.drivers.own import own
 from messor.drivers.reporting import report_raised
 from messor.drivers.scheduler.callbacks import ABORTED, NOT_STARTED, RUNNING, STOPPED
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 TRANSPORTS = ("libprocess", "http")
 
 
-class MesosExecutorDriver:
+class MesosExecutorDriver(Inspection):
     """Connect an executor to the agent that started it.
 
     environment: the variables to read instead of the process's own (S63). transport: ``libprocess`` (the classic one)
@@ -119,6 +120,8 @@ class MesosExecutorDriver:
         self._latch.wait()
         return self._status
 
+    await_ = join
+
     def run(self) -> int:
         """Start, and join when that worked."""
         status = self.start()
@@ -182,6 +185,9 @@ class MesosExecutorDriver:
             report_raised(log, "The executor's error callback raised")
         finally:
             self._latch.set()
+
+
+setattr(MesosExecutorDriver, "await", MesosExecutorDriver.join)
 
 
 class _Listener:

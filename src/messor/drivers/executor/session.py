@@ -73,6 +73,11 @@ class ExecutorSession(Actor):
 
     # --- what the transport tells ------------------------------------------------------------------------------------
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the agent knows this executor now."""
+        return self._connected
+
     def on_registered(self, executor: v0.ExecutorInfo, framework: v0.FrameworkInfo, agent: v0.SlaveInfo) -> None:
         """Become connected; over HTTP a second time means that the agent restarted."""
         if not self._running:

@@ -12,17 +12,18 @@ import logging
 import os
 import socket
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Self
 
 from google.protobuf.message import Message
 
 from messor.coordination.interfaces import Detector
 from messor.drivers.detection import detector_for
+from messor.drivers.inspection import Inspection
 from messor.drivers.own import own, own_all
 from messor.drivers.reporting import report_raised
+from messor.drivers.scheduler.config import DriverConfig
 from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
 from messor.drivers.scheduler.interfaces import Transport
 from messor.drivers.scheduler.libprocess_transport import LibprocessTransport
@@ -30,6 +31,8 @@ from messor.drivers.scheduler.session import SchedulerSession
 from messor.errors import ConfigurationError, MesosError
 from messor.model.durations import parse_duration
 from messor.protos import v0, v0_scheduler
+from messor.runtime.address import Address
+from messor.runtime.host import Host
 from messor.runtime.node_thread import NodeThread
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ STOPPED = v0.DRIVER_STOPPED
 TRANSPORTS = ("libprocess", "http", "http+json")
 
 
-class MesosSchedulerDriver:
+class MesosSchedulerDriver(Inspection):
     """Connect a scheduler to a Mesos master.
 
     master: ``host:port``, ``master@host:port``, ``file:///path`` holding one of them, or ``local`` for a cluster
@@ -62,9 +65,14 @@ class MesosSchedulerDriver:
         credential: Any = None,
         suppressedRoles: Sequence[str] = (),
         *,
-        transport: str | None = None,
+        transport: str | Callable[[], Transport] | None = None,
+        address: Address | None = None,
+        raise_errors: bool = False,
     ) -> None:
         """Take what mesos.native takes; a credential may also come fourth, as older bindings had it.
+
+        address: where to listen, instead of what LIBPROCESS_* say. raise_errors: see DriverConfig, with which every
+        setting has a name.
 
         Raises TypeError for a missing scheduler, framework or master, ConfigurationError for an unknown transport or
         for a credential (authentication is not supported yet).
@@ -80,7 +88,7 @@ class MesosSchedulerDriver:
         if master.startswith("http://"):
             master, transport = master.removeprefix("http://").rstrip("/"), transport or "http"
         transport = transport or "libprocess"
-        if transport not in TRANSPORTS:
+        if transport not in TRANSPORTS and not callable(transport):
             raise ConfigurationError(f"Unknown transport '{transport}'; expecting one of {', '.join(TRANSPORTS)}")
         self._scheduler = scheduler
         self._framework = v0.FrameworkInfo()
@@ -93,6 +101,8 @@ class MesosSchedulerDriver:
             self._framework.hostname = socket.gethostname()
         self._master = master
         self._transport_name = transport
+        self._address = address
+        self._raise_errors = raise_errors
         self._implicit = bool(implicitAcknowledgements)
         self._suppressed = list(suppressedRoles)
         self._status: int = NOT_STARTED
@@ -103,13 +113,54 @@ class MesosSchedulerDriver:
         self._cluster: Any = None
         self._callbacks: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]] | None] = SimpleQueue()
 
+    @classmethod
+    def from_config(cls, config: DriverConfig) -> Self:
+        """Make a driver of a DriverConfig (mesos-go's NewMesosSchedulerDriver); raises ConfigurationError."""
+        config.check()
+        return cls(
+            config.scheduler,
+            config.described(),
+            config.master,
+            config.implicit_acknowledgements,
+            config.credential or config.credential_handler,
+            config.suppressed_roles,
+            transport=config.transport,
+            address=config.address(),
+            raise_errors=config.raise_errors,
+        )
+
+    # --- what it is doing (S72) --------------------------------------------------------------------------------------
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler it was made with."""
+        return self._scheduler
+
+    @property
+    def framework_info(self) -> v0.FrameworkInfo:
+        """A copy of the framework's description, with its id once it is registered."""
+        session = getattr(self, "_session", None)
+        info = v0.FrameworkInfo()
+        info.CopyFrom(self._framework if session is None else session.framework)
+        return info
+
+    @property
+    def master_pid(self) -> str | None:
+        """The leading master's UPID; None until one is detected."""
+        session = getattr(self, "_session", None)
+        return None if session is None or session.master is None else str(session.master.pid)
+
+    Scheduler = scheduler
+    FrameworkInfo = framework_info
+    MasterPid = master_pid
+
     # --- lifecycle ---------------------------------------------------------------------------------------------------
 
     def start(self) -> int:
         """Begin connecting and return; only from NOT_STARTED. A bad master string means ABORTED and ``error``."""
         with self._lock:
             if self._status != NOT_STARTED:
-                return self._status
+                return self._wrong_state("start()")
             try:
                 self._begin()
             except (MesosError, OSError) as error:
@@ -130,14 +181,13 @@ class MesosSchedulerDriver:
             self._cluster.start()
             master = self._cluster.master
         factor = os.environ.get("MESOS_REGISTRATION_BACKOFF_FACTOR", "2secs")
-        thread = NodeThread("messor-scheduler-driver")
+        thread = self._make_thread()
         node = thread.start()
         try:
-            detector: Detector = detector_for(node, master)
             session = SchedulerSession(
-                f"scheduler-{uuid.uuid4()}",
+                f"scheduler-{node.chance.uuid()}",
                 self._framework,
-                detector,
+                self._make_detector(node, master),
                 self._make_transport(),
                 _Listener(self),
                 backoff_factor=parse_duration(factor),
@@ -148,10 +198,23 @@ class MesosSchedulerDriver:
             raise
         self._thread = thread
         self._session = session
-        threading.Thread(target=self._run_callbacks, name="messor-scheduler-callbacks", daemon=True).start()
+        self._start_callbacks()
         thread.post(node.directory.spawn, session)
 
+    # What a simulation replaces: there are no threads in virtual time.
+
+    def _make_thread(self) -> NodeThread:
+        return NodeThread("messor-scheduler-driver", address=self._address)
+
+    def _make_detector(self, node: Host, master: str) -> Detector:
+        return detector_for(node, master)
+
+    def _start_callbacks(self) -> None:
+        threading.Thread(target=self._run_callbacks, name="messor-scheduler-callbacks", daemon=True).start()
+
     def _make_transport(self) -> Transport:
+        if callable(self._transport_name):
+            return self._transport_name()
         if self._transport_name == "libprocess":
             return LibprocessTransport()
         return HttpTransport(JSON if self._transport_name == "http+json" else PROTOBUF)
@@ -160,7 +223,7 @@ class MesosSchedulerDriver:
         """End; unless failover is set, a connected framework is torn down and its tasks killed."""
         with self._lock:
             if self._status not in (RUNNING, ABORTED):
-                return self._status
+                return self._wrong_state("stop()")
             aborted = self._status == ABORTED
             self._status = STOPPED
             if self._thread is not None:
@@ -177,6 +240,11 @@ class MesosSchedulerDriver:
         assert self._thread is not None
         self._thread.node.directory.terminate(self._session)
 
+    def wait_for_end(self, seconds: float = 5.0) -> None:
+        """Wait until a stopped driver has closed its connections."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
     def _stop_cluster(self) -> None:
         if self._cluster is not None:
             cluster, self._cluster = self._cluster, None
@@ -188,7 +256,7 @@ class MesosSchedulerDriver:
         """Stop hearing callbacks without tearing the framework down; only from RUNNING."""
         with self._lock:
             if self._status != RUNNING:
-                return self._status
+                return self._wrong_state("abort()")
             self._status = ABORTED
             assert self._thread is not None
             self._thread.post(self._session.abort)
@@ -198,9 +266,11 @@ class MesosSchedulerDriver:
     def join(self) -> int:
         """Wait for stop or abort; returns at once when never started."""
         if self._status == NOT_STARTED or (self._status == ABORTED and self._thread is None):
-            return self._status
+            return self._wrong_state("join()")
         self._latch.wait()
         return self._status
+
+    await_ = join
 
     def run(self) -> int:
         """Start, and join when that worked."""
@@ -212,9 +282,10 @@ class MesosSchedulerDriver:
     def _post(self, call: Callable[..., object], *arguments: object) -> int:
         """Hand a call to the session when running; gives the status either way (S14)."""
         with self._lock:
-            if self._status == RUNNING:
-                assert self._thread is not None
-                self._thread.post(call, *arguments)
+            if self._status != RUNNING:
+                return self._wrong_state("a call")
+            assert self._thread is not None
+            self._thread.post(call, *arguments)
             return self._status
 
     def _call(self, kind: Call.Type, fill: Callable[[Call], object] | None = None) -> int:
@@ -332,7 +403,9 @@ class MesosSchedulerDriver:
     def _deliver_update(self, status: v0.TaskStatus) -> None:
         """Run ``statusUpdate`` and acknowledge after it, if the driver still runs then (trap 5)."""
         if self._deliver("statusUpdate", status) and self._implicit and status.uuid:
-            self._post(self._session.acknowledge, status)
+            with self._lock:
+                if self._status == RUNNING and self._thread is not None:
+                    self._thread.post(self._session.acknowledge, status)
 
     def _deliver_error(self, message: str) -> None:
         """Abort first, then tell (S10)."""
@@ -345,6 +418,9 @@ class MesosSchedulerDriver:
             report_raised(log, "The scheduler's error callback raised")
         finally:
             self._latch.set()
+
+
+setattr(MesosSchedulerDriver, "await", MesosSchedulerDriver.join)  # hs-mesos' name, a keyword here (S79)
 
 
 class _Listener:
