@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from messor.drivers.outcomes import ACCEPTED, Outcome, Told, What
-from messor.drivers.scheduler.interfaces import TransportEvents
+from messor.drivers.scheduler.interfaces import REFUSED, TransportEvents
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import v0, v0_scheduler, v1_scheduler
 from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
+from messor.security.credentials import Credential
+from messor.security.http_basic import header_for
 from messor.wire.json_codec import from_json, to_json
 from messor.wire.recordio import RecordDecoder
 from messor.wire.upid import Upid
@@ -43,9 +46,12 @@ Event = v1_scheduler.Event
 class HttpTransport:
     """Talks to ``/api/v1/scheduler`` of the leading master, in protobuf or JSON."""
 
-    def __init__(self, content_type: str = PROTOBUF) -> None:
-        """Start aimed at nobody."""
+    def __init__(
+        self, content_type: str = PROTOBUF, credential: Credential | Callable[[], Credential] | None = None
+    ) -> None:
+        """Start aimed at nobody. credential: sent with every request."""
         self._content_type = content_type
+        self._credential = credential
         self._is_json = content_type == JSON
         self._session: TransportEvents
         self._host: Host
@@ -131,7 +137,11 @@ class HttpTransport:
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def _headers(self) -> dict[str, str]:
-        return {"Content-Type": self._content_type, "Accept": self._content_type}
+        headers = {"Content-Type": self._content_type, "Accept": self._content_type}
+        credential = self._credential() if callable(self._credential) else self._credential
+        if credential is not None:
+            headers["Authorization"] = header_for(credential)
+        return headers
 
     def _encode(self, call: v0_scheduler.Call) -> bytes:
         message = evolve(call)
@@ -200,6 +210,8 @@ class HttpTransport:
             self._session.on_broken("redirected to the leading master")
         elif stream.status in (404, 503):
             self._session.on_broken(f"{stream.status}: {text}")
+        elif stream.status == 401:
+            self._session.on_error(REFUSED)
         else:
             self._session.on_error(f"The master refused the subscription with {stream.status}: {text}")
 

@@ -9,6 +9,9 @@ from messor.drivers.outcomes import Told
 from messor.protos import v0, v0_scheduler
 from messor.wire.upid import Upid
 
+REFUSED = "Master refused authentication"
+"""What ``error`` is told when the master does not believe the credential (S42)."""
+
 
 class SchedulerListener(Protocol):
     """Who hears of a session's events; called in the loop's thread, one at a time."""
@@ -112,6 +115,10 @@ class TransportEvents(Protocol):
     @property
     def is_connected(self) -> bool:
         """Whether it is subscribed: transports drop events that arrive otherwise."""
+        ...
+
+    def on_ready(self) -> None:
+        """Take that the master may be asked now: subscribe without waiting for the next attempt."""
         ...
 
     def on_subscribed(self, framework_id: v0.FrameworkID, master: v0.MasterInfo | None) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from messor.drivers.outcomes import SENT, Told
-from messor.drivers.scheduler.interfaces import TransportEvents
+from messor.drivers.scheduler.interfaces import REFUSED, TransportEvents
 from messor.protos import internal, v0, v0_scheduler
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
+from messor.security.authenticatee import Authentication, Patience
+from messor.security.credentials import Credential
 from messor.wire.upid import NOBODY, Upid, parse_upid
 
 if TYPE_CHECKING:
@@ -18,9 +21,14 @@ if TYPE_CHECKING:
 class LibprocessTransport(Component):
     """Talks to the leading master's actor; everything from anybody else is dropped, but for framework messages."""
 
-    def __init__(self) -> None:
-        """Start aimed at nobody."""
+    def __init__(
+        self, credential: Credential | Callable[[], Credential] | None = None, patience: Patience | None = None
+    ) -> None:
+        """Start aimed at nobody. credential: proved to every master before it is asked for anything (S42)."""
         self._master = NOBODY
+        self._credential = credential
+        self._patience = patience
+        self._authentication: Authentication | None = None
         self._actor: Actor
         self._session: TransportEvents
 
@@ -29,7 +37,17 @@ class LibprocessTransport(Component):
     def attach(self, session: TransportEvents) -> None:
         """Take the session, which is also the actor that sends."""
         self._session = session
-        self._actor = session  # type: ignore[assignment]  # the session is the actor on this transport
+        actor: Actor = session  # type: ignore[assignment]  # the session is the actor on this transport
+        self._actor = actor
+        if self._credential is not None:
+            self._authentication = Authentication(
+                actor.host,
+                actor.upid,
+                self._credential,
+                proven=session.on_ready,
+                refused=lambda: session.on_error(REFUSED),
+                patience=self._patience,
+            )
 
     def connect(self, master: v0.MasterInfo) -> None:
         """Link the master, so that the socket is kept and order holds."""
@@ -42,11 +60,17 @@ class LibprocessTransport(Component):
         if self._master is not NOBODY:
             self._actor.host.network.unlink(self._actor.upid, self._master)
         self._master = NOBODY
+        if self._authentication is not None:
+            self._authentication.stop()
 
     def subscribe(self, call: v0_scheduler.Call) -> None:
-        """Send SUBSCRIBE as a Call message; the link is made anew in case it broke."""
+        """Send SUBSCRIBE as a Call message; the link is made anew in case it broke, and the credential proved anew."""
         self._actor.link(self._master)
-        self.send(call)
+        authentication = self._authentication
+        if authentication is None or authentication.is_proven_to(self._master):
+            self.send(call)
+        elif not authentication.is_under_way_with(self._master):
+            authentication.begin(self._master)
 
     def send(self, call: v0_scheduler.Call, told: Told | None = None) -> None:
         """Send a Call message, which nobody answers."""

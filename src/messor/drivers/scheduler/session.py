@@ -159,6 +159,11 @@ class SchedulerSession(Actor):
 
     # --- what the transport tells ------------------------------------------------------------------------------------
 
+    def on_ready(self) -> None:
+        """Subscribe at once: the master knows who we are."""
+        self._cancel_retry()
+        self._subscribe()
+
     def on_subscribed(self, framework_id: v0.FrameworkID, master: v0.MasterInfo | None) -> None:
         """Become connected; the first time in this session is ``registered``, even with an id given (trap 2)."""
         if self._connected or not self._running:
