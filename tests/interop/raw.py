@@ -34,6 +34,7 @@ class RawScheduler:
         self.port = port
         self.events: list[dict[str, Any]] = []
         self.records: list[bytes] = []
+        self.used: set[str] = set()
         self._raw = b""
         self._body = b""
         body = json.dumps({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}).encode()
@@ -74,8 +75,12 @@ class RawScheduler:
         return found
 
     def offer(self) -> dict[str, Any]:
-        """Wait for an offer and give it."""
-        found: dict[str, Any] = self.wait(lambda event: event["type"] == "OFFERS")["offers"]["offers"][0]
+        """Wait for an offer that launch() has not used and give it."""
+
+        def fresh(event: dict[str, Any]) -> bool:
+            return event["type"] == "OFFERS" and event["offers"]["offers"][0]["id"]["value"] not in self.used
+
+        found: dict[str, Any] = self.wait(fresh)["offers"]["offers"][0]
         return found
 
     def call(self, call: dict[str, Any]) -> tuple[int, bytes]:
@@ -85,9 +90,11 @@ class RawScheduler:
         return post(self.port, "/api/v1/scheduler", body, stream)
 
     def launch(self, *tasks: dict[str, Any], filters: dict[str, Any] | None = None) -> tuple[int, bytes]:
-        """Accept the first offer with tasks."""
+        """Accept the first fresh offer with tasks."""
         operation = {"type": "LAUNCH", "launch": {"task_infos": list(tasks)}}
-        accept = {"offer_ids": [self.offer()["id"]], "operations": [operation], "filters": filters}
+        offer = self.offer()
+        self.used.add(offer["id"]["value"])
+        accept = {"offer_ids": [offer["id"]], "operations": [operation], "filters": filters}
         return self.call({"type": "ACCEPT", "accept": accept})
 
     def read_for(self, seconds: float) -> None:
