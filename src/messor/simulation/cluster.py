@@ -8,7 +8,7 @@ cluster.run_until(lambda: framework.states(task) == ["STARTING", "RUNNING", "FIN
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from messor.agent.agent import Agent
@@ -257,7 +257,7 @@ class Cluster(World):
         driver: bool = False,
         checkpoint: bool = False,
         failover_timeout: float = 0.0,
-        capabilities: Iterable[str] = (),
+        capabilities: Collection[str] = (),
         roles: Iterable[str] = (),
         framework_id: str = "",
         acknowledges: bool = True,
@@ -277,9 +277,10 @@ class Cluster(World):
             failover_timeout=failover_timeout,
         )
         listed = list(roles)
-        for capability in [*capabilities, *(["multi_role"] if len(listed) > 1 else [])]:
+        named = [*capabilities, *(["multi_role"] if len(listed) > 1 and "multi_role" not in capabilities else [])]
+        for capability in named:
             info.capabilities.add(type=capability.upper())
-        if len(listed) == 1:
+        if len(listed) == 1 and "multi_role" not in named:
             info.role = listed[0]
         else:
             info.roles.extend(listed)
@@ -310,11 +311,15 @@ class Cluster(World):
             setattr(scheduler, habit, getattr(old, habit))
         return scheduler
 
+    def framework_process(self) -> SimulatedHost:
+        """Start an empty process on a machine of its own, for a scheduler."""
+        self._schedulers += 1
+        return self.start(f"framework-{self._schedulers}", f"10.0.2.{self._schedulers}")
+
     def _scheduler(self, kind: type[SimulatedScheduler], info: v0.FrameworkInfo) -> SimulatedScheduler:
         """Start a scheduler in a process and on a machine of its own."""
-        self._schedulers += 1
+        host = self.framework_process()
         scheduler = kind(f"scheduler-{self._schedulers}", info, self.master.upid, self.ledger)
-        host = self.start(f"framework-{self._schedulers}", f"10.0.2.{self._schedulers}")
         if isinstance(scheduler, DriverScheduler):
             scheduler.find_master = lambda: self.detector(host)
         host.spawn(scheduler)

@@ -56,6 +56,8 @@ class SimulatedScheduler(Actor):
         """What answered each subscription: ``registered`` or ``reregistered``."""
         self.offers: dict[str, v0.Offer] = {}
         self.statuses: list[v0.TaskStatus] = []
+        self.operations: list[v0.OperationStatus] = []
+        """Statuses of operations that were given an id."""
         self.rescinded: list[str] = []
         self.lost_agents: list[str] = []
         self.lost_executors: list[tuple[str, int]] = []
@@ -154,6 +156,26 @@ class SimulatedScheduler(Actor):
             call.acknowledge.slave_id.CopyFrom(status.slave_id)
             call.acknowledge.uuid = status.uuid
             self.call(call)
+
+    def acknowledge_operation(self, status: v0.OperationStatus) -> None:
+        """Call ACKNOWLEDGE_OPERATION_STATUS; a status without uuid needs none."""
+        if status.HasField("uuid"):
+            call = self._call(Call.ACKNOWLEDGE_OPERATION_STATUS)
+            call.acknowledge_operation_status.operation_id.CopyFrom(status.operation_id)
+            call.acknowledge_operation_status.slave_id.CopyFrom(status.slave_id)
+            call.acknowledge_operation_status.uuid = status.uuid.value
+            self.call(call)
+
+    def reconcile_operations(self, *operations: tuple[str, str]) -> None:
+        """Call RECONCILE_OPERATIONS for (operation id, agent id or ""); none at all means for everything."""
+        call = self._call(Call.RECONCILE_OPERATIONS)
+        call.reconcile_operations.SetInParent()
+        for operation_id, agent_id in operations:
+            asked = call.reconcile_operations.operations.add()
+            asked.operation_id.value = operation_id
+            if agent_id:
+                asked.slave_id.value = agent_id
+        self.call(call)
 
     def kill(self, task_id: str, agent_id: str = "") -> None:
         """Call KILL."""
@@ -275,6 +297,12 @@ class SimulatedScheduler(Actor):
         self.statuses.append(status)
         if self.acknowledges:
             self.acknowledge(status)
+
+    def operation_updated(self, status: v0.OperationStatus) -> None:
+        """Keep an operation's status and acknowledge it if that is our way."""
+        self.operations.append(status)
+        if self.acknowledges:
+            self.acknowledge_operation(status)
 
     def failed(self, message: str) -> None:
         """Note an error; a real driver aborts."""
@@ -473,6 +501,8 @@ class HttpScheduler(SimulatedScheduler):
                 self.offer_rescinded(event.rescind.offer_id.value)
             case kinds.UPDATE:
                 self.updated(event.update.status)
+            case kinds.UPDATE_OPERATION_STATUS:
+                self.operation_updated(event.update_operation_status.status)
             case kinds.MESSAGE:
                 self.messages.append(event.message.data)
             case kinds.FAILURE if event.failure.HasField("executor_id"):
