@@ -136,6 +136,8 @@ class LocalCluster:
             "work_dir": self.work_dir / "master",
             # Clients that read lines see an event only when the next one comes; a heartbeat a second makes them lively.
             "heartbeat_interval": "1secs",
+            # What a task gives back is offered again in the next round; a second would be most of a small job's time.
+            "allocation_interval": "100ms",
         }
         folder = self.work_dir / "master"
         flags |= self._master_flags
