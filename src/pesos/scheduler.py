@@ -28,3 +28,4 @@ class PesosSchedulerDriver(MesosSchedulerDriver):
     acknowledge_status_update = MesosSchedulerDriver.acknowledgeStatusUpdate
     send_framework_message = MesosSchedulerDriver.sendFrameworkMessage
     reconcile_tasks = MesosSchedulerDriver.reconcileTasks
+    update_framework = MesosSchedulerDriver.updateFramework

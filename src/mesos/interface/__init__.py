@@ -6,12 +6,40 @@ run at the same time; the first argument is always the driver.
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mesos.interface import mesos_pb2
 
 __all__ = ["Executor", "ExecutorDriver", "Scheduler", "SchedulerDriver", "mesos_pb2"]
+
+
+class _Driver(ABC):  # noqa: B024  (nothing is abstract: users subclass it for their mocks)
+    """Whatever has all methods of such a driver counts as one (S11): no driver needs to import this module."""
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> Any:
+        if _Driver not in cls.__bases__:
+            return NotImplemented
+        methods = [name for name in (*vars(cls), *vars(_Driver)) if not name.startswith("_")]
+        return all(callable(getattr(other, name, None)) for name in methods) or NotImplemented
+
+    def start(self) -> int:
+        """Begin connecting; returns before the other side answered."""
+        raise NotImplementedError
+
+    def abort(self) -> int:
+        """Stop hearing callbacks, without an end for the framework."""
+        raise NotImplementedError
+
+    def join(self) -> int:
+        """Wait for stop or abort."""
+        raise NotImplementedError
+
+    def run(self) -> int:
+        """Start, then join."""
+        raise NotImplementedError
 
 
 class Scheduler:
@@ -48,27 +76,11 @@ class Scheduler:
         """Hear of an unrecoverable error; the driver is aborted already."""
 
 
-class SchedulerDriver:
+class SchedulerDriver(_Driver):
     """What a scheduler driver offers; every method gives the driver's Status."""
-
-    def start(self) -> int:
-        """Begin connecting; returns before the framework is registered."""
-        raise NotImplementedError
 
     def stop(self, failover: bool = False) -> int:
         """End; without failover the framework is removed and its tasks are killed."""
-        raise NotImplementedError
-
-    def abort(self) -> int:
-        """Stop hearing callbacks; the framework stays."""
-        raise NotImplementedError
-
-    def join(self) -> int:
-        """Wait for stop or abort."""
-        raise NotImplementedError
-
-    def run(self) -> int:
-        """Start, then join."""
         raise NotImplementedError
 
     def requestResources(self, requests: Iterable[Any]) -> int:
@@ -144,27 +156,11 @@ class Executor:
         """Hear of an unrecoverable error; the driver is aborted already."""
 
 
-class ExecutorDriver:
+class ExecutorDriver(_Driver):
     """What an executor driver offers; every method gives the driver's Status."""
-
-    def start(self) -> int:
-        """Register with the agent; returns before it answered."""
-        raise NotImplementedError
 
     def stop(self) -> int:
         """End."""
-        raise NotImplementedError
-
-    def abort(self) -> int:
-        """Stop hearing callbacks."""
-        raise NotImplementedError
-
-    def join(self) -> int:
-        """Wait for stop or abort."""
-        raise NotImplementedError
-
-    def run(self) -> int:
-        """Start, then join."""
         raise NotImplementedError
 
     def sendStatusUpdate(self, status: Any) -> int:

@@ -1,0 +1,1 @@
+"""Where pesos kept its copy of the messages between processes."""
