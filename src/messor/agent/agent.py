@@ -41,12 +41,14 @@ from messor.agent.upkeep.garbage import Garbage
 from messor.agent.upkeep.retire import Files, Sandboxes
 from messor.protos import internal, v0
 from messor.runtime.actor import Actor, Component
+from messor.security.authenticatee import Authentication, Patience
 
 if TYPE_CHECKING:
     from messor.agent.flags import AgentFlags
     from messor.containers.containerizer import Containerizer
     from messor.coordination.interfaces import Detector
     from messor.runtime.host import Host
+    from messor.security.credentials import Credential
     from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
@@ -80,13 +82,14 @@ class Agent(Actor):
         measure_disk: Measure | None = None,
         files: BrowsableFiles | None = None,
         finished: Callable[[], object] | None = None,
+        credential: Credential | None = None,
     ) -> None:
         """Take the collaborators; raises ConfigurationError when resources or attributes make no sense.
 
         machine: what can be offered where ``--resources`` does not say. boot_id: changes with every boot. own_folder:
         gives a sandbox to its user. libprocess_ip: what executors are told to listen on. measure_disk: tells how full
         the disk is. files: where sandboxes are shown. finished: called when a terminating agent has ended everything;
-        by default the process exits with status 0.
+        by default the process exits with status 0. credential: what is proved to masters.
         """
         super().__init__(NAME)
         self.host = host
@@ -99,6 +102,7 @@ class Agent(Actor):
         self._measure_disk = measure_disk
         self._files = files
         self._finished = finished
+        self._credential = credential
         info = v0.SlaveInfo(hostname=flags.hostname or host.hostname, port=host.network.port, checkpoint=True)
         total = total_resources(flags.resources, flags.default_role, machine or Machine())
         info.resources.extend(total.messages())
@@ -152,7 +156,15 @@ class Agent(Actor):
         self.operations = Operations(host, tables, paths, self.outbox, checkpoints)
         self.pings = Pings(host, tables, self.outbox)
         self.registration = Registration(
-            host, flags, tables, self.outbox, checkpoints, self.updates, self.operations, self.pings.connected
+            host,
+            flags,
+            tables,
+            self.outbox,
+            checkpoints,
+            self.updates,
+            self.operations,
+            self.pings.connected,
+            self._authentication(),
         )
         self.link_to_master = MasterLink(
             host,
@@ -204,6 +216,22 @@ class Agent(Actor):
             ExecutorCalls(host, tables, self.updates, subscriptions, messages),
             Endpoints(tables, view, usage),
             OperatorCalls(host, tables, view, usage, self._files),
+        )
+
+    def _authentication(self) -> Authentication | None:
+        """Make what proves our credential, if we have one, to masters; one that refuses it ends the agent (b.2)."""
+        if self._credential is None:
+            return None
+        flags = self.flags
+        return Authentication(
+            self.host,
+            self.upid,
+            self._credential,
+            proven=lambda: self.registration.authenticated(),  # noqa: PLW0108  (it is made after this)
+            refused=lambda: self.host.exit(1, f"Master {self.tables.master} refused authentication"),
+            patience=Patience(
+                flags.authentication_backoff_factor, flags.authentication_timeout_min, flags.authentication_timeout_max
+            ),
         )
 
     # --- life --------------------------------------------------------------------------------------------------------

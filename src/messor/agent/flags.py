@@ -21,7 +21,6 @@ SUPPORTED_ISOLATION = frozenset(
 )
 """Isolators that can be named. ``network/cni`` and ``environment_secret`` do nothing without networks or secrets."""
 
-NO_AUTHENTICATION = "Authentication is not supported yet; run the agent without it, on a network you trust."
 NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
 NO_DOMAINS = "Fault domains are not supported yet."
@@ -123,7 +122,9 @@ class AgentFlags(TuningFlags):
     # --- master ------------------------------------------------------------------------------------------------------
 
     master: str | None = flag(
-        None, "Where the master is: `host:port`, `master@host:port` or `file:///path` of a file with one of these."
+        None,
+        "Where the master is: `host:port`, `master@host:port`, `zk://[username:password@]host:port,.../path`,\n"
+        "`host:port,host:port` of several masters, or `file:///path` of a file with one of these.",
     )
     master_detector: str | None = flag(None, "Module that detects the leader.", unsupported=NO_MODULES)
     zk_session_timeout: Duration = flag(10.0, "ZooKeeper session timeout; used when the master is found by ZooKeeper.")
@@ -210,30 +211,31 @@ class AgentFlags(TuningFlags):
 
     # --- security ----------------------------------------------------------------------------------------------------
 
-    authenticate_http_readonly: bool = flag(
-        False, "Whether HTTP requests that read must be authenticated.", unsupported=NO_AUTHENTICATION
-    )
+    authenticate_http_readonly: bool = flag(False, "Whether HTTP requests that read must be authenticated.")
     authenticate_http_readwrite: bool = flag(
         False,
         "Whether HTTP requests that change something must be authenticated.",
         aliases=("authenticate_http",),
-        unsupported=NO_AUTHENTICATION,
     )
-    http_authenticators: str | None = flag(None, "How HTTP requests are authenticated.", unsupported=NO_AUTHENTICATION)
+    http_authenticators: str | None = flag(
+        None, "How HTTP requests are authenticated: `basic`, also when it is not given."
+    )
     http_credentials: Path | None = flag(
-        None, "File of principals and secrets for HTTP.", unsupported=NO_AUTHENTICATION, secret=True
+        None,
+        'File of principals and secrets for HTTP: `{"credentials": [{"principal": "alice", "secret": "…"}]}`.',
+        secret=True,
     )
     credential: Path | None = flag(
-        None, "File of the agent's principal and secret.", unsupported=NO_AUTHENTICATION, secret=True
+        None,
+        'File of what the agent proves to masters: `{"principal": "agents", "secret": "…"}`.',
+        secret=True,
     )
-    authenticatee: str = flag("crammd5", "How the agent authenticates.", unsupported=NO_AUTHENTICATION)
-    authentication_backoff_factor: Duration = flag(1.0, "How authentication is retried.", unsupported=NO_AUTHENTICATION)
-    authentication_timeout_min: Duration = flag(
-        5.0, "How long an authentication may take at first.", unsupported=NO_AUTHENTICATION
+    authenticatee: str = flag("crammd5", "How the agent authenticates: `crammd5`.")
+    authentication_backoff_factor: Duration = flag(
+        1.0, "An agent waits a random time of up to this before it authenticates, and longer at every retry."
     )
-    authentication_timeout_max: Duration = flag(
-        60.0, "How long an authentication may take at most.", unsupported=NO_AUTHENTICATION
-    )
+    authentication_timeout_min: Duration = flag(5.0, "How long an authentication may take at least.")
+    authentication_timeout_max: Duration = flag(60.0, "How long an authentication may take at most, after retries.")
     acls: Json | None = flag(None, "Who may do what, as JSON or a file of it.", unsupported=NO_AUTHORIZATION)
     authorizer: str = flag("local", "Who decides what is allowed.", unsupported=NO_AUTHORIZATION)
     secret_resolver: str | None = flag(None, "Module that resolves secrets.", unsupported=NO_MODULES)

@@ -21,6 +21,8 @@ from messor.runtime.address import choose_address
 from messor.runtime.flags import Usage, load, warnings
 from messor.runtime.logging import configure
 from messor.runtime.node import Node
+from messor.security.credentials import Credential, read_credential, read_credentials
+from messor.security.http_basic import BasicAuthentication
 
 if TYPE_CHECKING:
     from messor.containers.native.containerizer import NativeContainerizer
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROGRAM = "mesos-agent"
+CRAM_MD5 = "crammd5"
+BASIC = "basic"
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -76,6 +80,11 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
         detector = create_detector(node, flags.master or "", flags.zk_session_timeout)
     except ConfigurationError as error:
         raise ConfigurationError(f"EXIT with status 1: Failed to create a master detector: {error}") from error
+    try:
+        credential = load_credential(flags)
+        node.directory.authenticate = http_authentication(flags)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"EXIT with status 1: {error}") from error
     agent = Agent(
         node,
         flags,
@@ -88,6 +97,7 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
         measure_disk=lambda: disk_fraction(flags.work_dir),
         files=node.files,
         finished=lambda: node.tasks.spawn(_leave(node, containerizer), "leave"),
+        credential=credential,
     )
     if log_file is not None:
         node.files.attach("/slave/log", log_file)
@@ -96,6 +106,43 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
     node.directory.terminated.append(lambda actor: containerizer.detach() if actor is agent else None)
     node.on_signal(signal.SIGUSR1, lambda: agent.retire("Received SIGUSR1 signal; unregistering and shutting down"))
     return agent
+
+
+def load_credential(flags: AgentFlags) -> Credential | None:
+    """Read ``--credential``; raises ConfigurationError for a bad file or an unknown way to prove it."""
+    if flags.credential is None:
+        return None
+    if flags.authenticatee != CRAM_MD5:
+        raise ConfigurationError(
+            f"Authenticatee '{flags.authenticatee}' not found. Check the spelling (compare to '{CRAM_MD5}') or verify"
+            " that the authenticatee was loaded successfully (see --modules)"
+        )
+    return read_credential(flags.credential)
+
+
+def http_authentication(flags: AgentFlags) -> BasicAuthentication | None:
+    """Make what finds out who asks over HTTP; None when everybody may. Raises ConfigurationError."""
+    secrets = read_credentials(flags.http_credentials, "http_credentials") if flags.http_credentials else None
+    realms = {}
+    for word, is_on in (
+        ("readwrite", flags.authenticate_http_readwrite),
+        ("readonly", flags.authenticate_http_readonly),
+    ):
+        if not is_on:
+            continue
+        name = f"mesos-agent-{word}"
+        if flags.http_authenticators not in (None, BASIC):
+            raise ConfigurationError(
+                f"HTTP authenticator '{flags.http_authenticators}' not found. Check the spelling (compare to '{BASIC}')"
+                " or verify that the authenticator was loaded successfully (see --modules)"
+            )
+        if secrets is None:
+            raise ConfigurationError(
+                f"Failed to create HTTP authenticator module '{BASIC}': No credentials provided for the default"
+                f" '{BASIC}' HTTP authenticator for realm '{name}'"
+            )
+        realms[word] = (name, secrets)
+    return BasicAuthentication(realms) if realms else None
 
 
 async def _leave(node: Node, containerizer: NativeContainerizer) -> None:

@@ -74,7 +74,7 @@ def test_every_flag_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ["--image_providers=docker", "--modules={}", "--credential=/c", "--qos_controller=x"]
+    "argument", ["--image_providers=docker", "--modules={}", "--qos_controller=x"]
 )
 def test_a_feature_that_does_not_exist_is_refused_with_a_sentence(argument: str) -> None:
     """Silence would let operators believe in it."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from messor.agent.state.tables import Tables
     from messor.agent.updates.receive import Updates
     from messor.runtime.host import Host, Timer
+    from messor.security.authenticatee import Authentication
     from messor.wire.upid import Upid
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,12 @@ class Registration(Component):
         updates: Updates,
         operations: Operations,
         connected: Callable[[float | None], None],
+        authentication: Authentication | None = None,
     ) -> None:
-        """connected: told when the master answered, with how long it may be silent from now on (seconds)."""
+        """connected: told when the master answered, with how long it may be silent from now on (seconds).
+
+        authentication: what must be proved to a master before it is asked, if anything.
+        """
         self._host = host
         self._flags = flags
         self._tables = tables
@@ -57,6 +62,7 @@ class Registration(Component):
         self._updates = updates
         self._operations = operations
         self._connected = connected
+        self._authentication = authentication
         self._timer: Timer | None = None
 
     # --- asking ------------------------------------------------------------------------------------------------------
@@ -66,11 +72,28 @@ class Registration(Component):
         self.stop()
         if self._tables.state is not AgentState.DISCONNECTED or self._tables.master is None:
             return
+        if self._authentication is not None:
+            pause = self._flags.authentication_backoff_factor * self._host.chance.random.random()
+            self._timer = self._host.clock.after(pause, self._authenticate)
+            return
         factor = self._flags.registration_backoff_factor
         self._timer = self._host.clock.after(factor * self._host.chance.random.random(), self._ask, factor * 2)
 
+    def _authenticate(self) -> None:
+        self._timer = None
+        if self._authentication is not None and self._tables.master is not None:
+            self._authentication.begin(self._tables.master)
+
+    def authenticated(self) -> None:
+        """Ask at once, now that the master knows who we are."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._ask(self._flags.registration_backoff_factor * 2)
+
     def stop(self) -> None:
         """Ask no more."""
+        if self._authentication is not None:
+            self._authentication.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -78,6 +101,11 @@ class Registration(Component):
     def _ask(self, backoff: float) -> None:
         self._timer = None
         if self._tables.state is not AgentState.DISCONNECTED or self._tables.master is None:
+            return
+        if self._authentication is not None and not self._authentication.is_proven_to(self._tables.master):
+            # The connection it was proved on broke before the master answered.
+            if not self._authentication.is_under_way_with(self._tables.master):
+                self._authentication.begin(self._tables.master)
             return
         # At every attempt: a connection that could not be made is no connection to hear the end of.
         self._outbox.link(self._tables.master)
