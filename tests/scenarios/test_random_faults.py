@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from messor.model.resources import Resources
 from messor.protos import v0
 from messor.simulation.cluster import Cluster
 from messor.simulation.faults import Life
@@ -18,6 +19,7 @@ from support.clusters import AWARE, ErrorLog
 
 ONE = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else []
 SEEDS = ONE or range(120)
+RESERVING_SEEDS = ONE or range(3000, 3040)
 ELECTION_SEEDS = ONE or range(2000, 2040)
 ROUGH_SEEDS = ONE or range(1000, 1080)
 STEPS = 40
@@ -54,6 +56,31 @@ def test_a_cluster_survives_a_rough_life(
             http=http, checkpoint=seed % 2 == http, failover_timeout=100000, capabilities=AWARE, declines=True
         ).refuse_seconds = 6
     survive(cluster, Life(cluster, seed, rough=True))
+    logged_errors.lines.clear()
+
+
+@pytest.mark.parametrize("seed", RESERVING_SEEDS)
+def test_reservations_are_the_same_everywhere(
+    make_cluster: Callable[..., Cluster], logged_errors: ErrorLog, seed: int
+) -> None:
+    """On a network that delays as TCP does, master and agent agree on what is reserved when all is mended."""
+    cluster = make_cluster(seed, agents=2)
+    cluster.network.retransmits = True
+    for http in (False, True):
+        cluster.framework(
+            http=http,
+            driver=seed % 3 == 0,
+            checkpoint=True,
+            failover_timeout=100000,
+            roles=["web"],
+            capabilities=[*AWARE, "reservation_refinement"],
+            declines=True,
+        ).refuse_seconds = 6
+    survive(cluster, Life(cluster, seed, role="web"))
+    for agent in cluster.agents:
+        total = cluster.master.state.agents[agent.id].total
+        known = [resource for resource in total.messages() if resource.reservations]
+        assert Resources.of(known) == Resources.of(agent.actor.tables.checkpointed_resources)
     logged_errors.lines.clear()
 
 

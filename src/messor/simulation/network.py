@@ -94,6 +94,8 @@ class Network:
         """Share of messages that vanish."""
         self.duplication = 0.0
         """Share of messages that arrive twice."""
+        self.retransmits = False
+        """Whether a partition delays messages until it heals, as TCP does when it is short, instead of losing them."""
         self.connect_timeout = 20.0
         """Seconds until a connection that nobody answers counts as failed."""
         self.processes: dict[Address, SimulatedHost] = {}
@@ -216,14 +218,17 @@ class Network:
                 self._lose(envelope)
                 return
         lost = self.loss and host.address != target and self.random.random() < self.loss
-        if lost or self.is_cut(host.address, target):
+        if lost or (self.is_cut(host.address, target) and not self.retransmits):
             self._lose(envelope)
             return
         copies = 2 if self.duplication and self.random.random() < self.duplication else 1
         if [watch for watch in self._duplicated if watch.takes(envelope)]:
             copies = 2
         for _ in range(copies):
-            self.loop.deliver_at(self.arrival(host.address, target), self._arrive, host, envelope)
+            if self.retransmits:
+                self.carry(host.address, target, self._arrive, host, envelope)
+            else:
+                self.loop.deliver_at(self.arrival(host.address, target), self._arrive, host, envelope)
 
     def link(self, host: SimulatedHost, sender: Upid, peer: Upid, *, reconnect: bool) -> None:
         """Keep a connection; see the port."""
@@ -241,6 +246,7 @@ class Network:
             elif process is None:
                 self.carry(peer.address, host.address, self._ended, host.address, peer.address, connection)
         elif reconnect:
+            self._forget_held(*pair)
             connection = self._connections[pair] = Connection(process)
             connection.watchers.update(known.watchers)
             if process is None:
@@ -320,6 +326,7 @@ class Network:
         if self._connections.get((source, target)) is not connection:
             return
         del self._connections[source, target]
+        self._forget_held(source, target)
         process = self.processes.get(source)
         if process is None:
             return
@@ -329,6 +336,10 @@ class Network:
                 self.trace.record(self.loop.time(), "exited", str(peer), str(sender), "")
                 actor.deliver_exited(peer)
                 process.after_event()
+
+    def _forget_held(self, source: Address, target: Address) -> None:
+        """Lose the messages that a connection which is over still held."""
+        self._held = [held for held in self._held if held[:2] != (source, target) or held[2] != self._arrive]
 
     def _lose(self, envelope: Envelope) -> None:
         self._record("dropped", envelope)

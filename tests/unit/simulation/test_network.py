@@ -103,6 +103,19 @@ def test_a_partition_loses_messages_until_it_heals(pair: Pair) -> None:
     assert pair.actors[1].received == ["afterwards"]
 
 
+def test_a_partition_may_also_delay_as_tcp_does(pair: Pair) -> None:
+    """Everything arrives in order when it heals."""
+    pair.world.network.retransmits = True
+    pair.world.network.partition([pair.hosts[0]], [pair.hosts[1]])
+    pair.say("a", "b")
+    pair.world.advance(30)
+    assert pair.actors[1].received == []
+    pair.world.network.heal()
+    pair.say("c")
+    pair.world.settle()
+    assert pair.actors[1].received == ["a", "b", "c"]
+
+
 def test_a_one_way_partition_lets_the_other_direction_through(pair: Pair) -> None:
     """Half-broken networks exist."""
     pair.world.network.partition([pair.hosts[0]], [pair.hosts[1]], one_way=True)
