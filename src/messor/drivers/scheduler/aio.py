@@ -20,17 +20,15 @@ from typing import Any, Self
 
 from google.protobuf.message import Message as Protobuf
 
+from messor.coordination.interfaces import Detector
 from messor.drivers.detection import detector_for
 from messor.drivers.event_queue import EventQueue
 from messor.drivers.outcomes import Outcome, Told, failure, renewed
 from messor.drivers.own import own, own_all
 from messor.drivers.scheduler import events
-from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
-from messor.drivers.scheduler.interfaces import Transport
-from messor.drivers.scheduler.libprocess_transport import LibprocessTransport
 from messor.drivers.scheduler.session import SchedulerSession
+from messor.drivers.scheduler.settings import make_transport, own_credential, read_settings
 from messor.errors import ConfigurationError
-from messor.model.durations import parse_duration
 from messor.protos import v0, v0_scheduler
 from messor.runtime.address import Address
 from messor.runtime.host import Host
@@ -68,6 +66,7 @@ class Scheduler:
         transport: str = "http",
         explicit_acknowledgements: bool = False,
         suppressed_roles: Sequence[str] = (),
+        credential: Any = None,
         host: Host | None = None,
     ) -> None:
         """Describe it; nothing is connected yet.
@@ -75,7 +74,8 @@ class Scheduler:
         framework: its description (with an id set: failover) or just a name; without a ``failover_timeout`` it gets a
         week. master: as for the classic driver. transport: ``http`` (v1, protobuf), ``http+json`` or ``libprocess``,
         which has neither inverse offers nor operation feedback. explicit_acknowledgements: leave acknowledging updates
-        to the caller; else an update counts as handled when the next event is asked for. host: a simulated one.
+        to the caller; else an update counts as handled when the next event is asked for. credential: a Credential
+        message, a pair of principal and secret, or a callable that gives one when it is needed. host: a simulated one.
 
         Raises TypeError for a wrong type, ConfigurationError for an empty master or an unknown transport.
         """
@@ -90,6 +90,7 @@ class Scheduler:
         self.framework = describe(framework)
         self._master = master
         self._transport_name = transport
+        self._credential = own_credential(credential)
         self._explicit = explicit_acknowledgements
         self._suppressed = list(suppressed_roles)
         self._given_host = host
@@ -138,24 +139,23 @@ class Scheduler:
             await self._leave_host()
 
     def _begin(self) -> None:
+        settings = read_settings(os.environ)
         listener = _Listener(self._host)
         self._queue = listener.queue
         self._session = SchedulerSession(
             f"scheduler-{self._host.chance.uuid()}",
             self.framework,
-            detector_for(self._host, self._master),
-            self._make_transport(),
+            self._make_detector(),
+            make_transport(self._transport_name, settings, self._credential),
             listener,
-            backoff_factor=parse_duration(os.environ.get("MESOS_REGISTRATION_BACKOFF_FACTOR", "2secs")),
+            backoff_factor=settings.backoff_factor,
             suppressed_roles=self._suppressed,
             modern=listener,
         )
         self._host.directory.spawn(self._session)
 
-    def _make_transport(self) -> Transport:
-        if self._transport_name == "libprocess":
-            return LibprocessTransport()
-        return HttpTransport(JSON if self._transport_name == "http+json" else PROTOBUF)
+    def _make_detector(self) -> Detector:
+        return detector_for(self._host, self._master)
 
     async def _leave_host(self) -> None:
         if self._cluster is not None:
