@@ -13,7 +13,12 @@ from messor.simulation import Cluster, SimulatedDriver, SimulatedScheduler, Simu
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["libprocess", "http", "http+json"])
 
-PATIENT = {"allocation_interval": 600.0, "agent_ping_timeout": 3600.0, "heartbeat_interval": 3600.0, "max_completed_tasks_per_framework": 10}
+PATIENT = {
+    "allocation_interval": 600.0,
+    "agent_ping_timeout": 3600.0,
+    "heartbeat_interval": 3600.0,
+    "max_completed_tasks_per_framework": 10,
+}
 """Master flags, in seconds, under which a quiet cluster costs little to simulate."""
 
 

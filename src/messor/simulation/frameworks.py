@@ -158,8 +158,8 @@ class SimulatedScheduler(Actor):
             self.call(call)
 
     def acknowledge_operation(self, status: v0.OperationStatus) -> None:
-        """Call ACKNOWLEDGE_OPERATION_STATUS; a status without uuid needs none."""
-        if status.HasField("uuid"):
+        """Call ACKNOWLEDGE_OPERATION_STATUS; a status without uuid, or of an operation without id, needs none."""
+        if status.HasField("uuid") and status.HasField("operation_id"):
             call = self._call(Call.ACKNOWLEDGE_OPERATION_STATUS)
             call.acknowledge_operation_status.operation_id.CopyFrom(status.operation_id)
             call.acknowledge_operation_status.slave_id.CopyFrom(status.slave_id)
