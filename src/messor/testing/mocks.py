@@ -50,8 +50,8 @@ class Expectation:
         return self.met > 0 if self.times is None else self.met == self.times
 
     def __str__(self) -> str:
-        count = "at least once" if self.times is None else f"{self.times} times"
-        return f"{self.name}{self.arguments or ''}: expected {count}, came {self.met} times"
+        count = "at least once" if self.times is None else f"{self.times}×"
+        return f"{_call(self.name, self.arguments)}: expected {count}, came {self.met}×"
 
 
 class _Mock:
@@ -101,7 +101,7 @@ class _Mock:
             self._changed.wait_for(lambda: all(expectation.is_met for expectation in self._expectations), within)
             problems = [str(expectation) for expectation in self._expectations if not expectation.is_met]
             if self._strict:
-                problems += [f"{heard.name}{heard.arguments}: nobody expected it" for heard in self._unexpected]
+                problems += [f"{_call(heard.name, heard.arguments)}: nobody expected it" for heard in self._unexpected]
         if problems:
             raise AssertionError("\n".join(problems))
 
@@ -116,9 +116,14 @@ class _Mock:
             self._changed.notify_all()
         if found is None:
             if self._strict:
-                raise AssertionError(f"{name}{arguments}: nobody expected it")
+                raise AssertionError(f"{_call(name, arguments)}: nobody expected it")
         elif found.do is not None:
             found.do(driver, *arguments)
+
+
+def _call(name: str, arguments: tuple[Any, ...]) -> str:
+    """Write a call in one line; messages would take several."""
+    return f"{name}({', '.join(' '.join(str(argument).split()) for argument in arguments)})"
 
 
 def _agrees(expected: Any, actual: Any) -> bool:
