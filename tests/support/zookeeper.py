@@ -128,9 +128,9 @@ class Ensemble:
         """Wait until all serve."""
         deadline = time.monotonic() + START_SECONDS
         while not all(server.serves() for server in self.servers):
-            assert time.monotonic() < deadline, "ZooKeeper did not start: " + (
-                self.servers[0].folder / "log"
-            ).read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, (
+                "ZooKeeper did not start: " + (self.servers[0].folder / "log").read_text(errors="replace")[-2000:]
+            )
             time.sleep(0.05)
 
     def kill(self) -> None:
