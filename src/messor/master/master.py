@@ -35,6 +35,7 @@ from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
 from messor.master.doors.operation_calls import OperationCalls
 from messor.master.doors.operator_calls import OperatorCalls
+from messor.master.doors.registry_view import RegistryView
 from messor.master.doors.scheduler_calls import SchedulerCalls
 from messor.master.doors.state_view import StateView
 from messor.master.doors.summary_view import RolesView, SummaryView
@@ -410,6 +411,7 @@ class Master(Actor):
         log.info("Master %s (%s) started on %s", self.state.info.id, self.state.info.hostname, self.upid)
         if self.http_authentication is not None:
             self.host.directory.authenticate = self.http_authentication
+        self.host.directory.spawn(RegistryView(self.registrar))
         self.leadership.begin()
 
     def _recovered(self, contents: Contents) -> None:
