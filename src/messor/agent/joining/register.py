@@ -174,6 +174,10 @@ class Registration(Component):
         if self._tables.state not in (AgentState.DISCONNECTED, AgentState.RUNNING):
             self.ignore(message, f"the agent is {self._tables.state.value}")
             return
+        if not self._tables.agent_id:
+            # Meant for an agent that was here before and whose id was given up.
+            self.ignore(message, "this agent has no id yet")
+            return
         if self._has_other_id(message.slave_id.value):
             return
         if self._tables.state is AgentState.DISCONNECTED:
