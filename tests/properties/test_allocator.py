@@ -13,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from messor.allocator.hierarchical import HierarchicalAllocator
 from messor.allocator.interfaces import AllocatorOptions
 from messor.allocator.round import Round
+from messor.model.quantities import Quantities
+from messor.model.quotas import Quota
 from messor.model.resource_text import parse_resources
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
@@ -92,6 +94,7 @@ class Comparison(RuleBasedStateMachine):
     def round(self, seconds: float) -> None:
         """Time passes, then both allocate."""
         self.now += seconds
+        before = {role: self.theirs.consumed(role) for role in self.theirs.quotas}
         theirs = self.theirs.round(self.now)
         ours = {
             (framework, role, agent): resources
@@ -103,6 +106,10 @@ class Comparison(RuleBasedStateMachine):
         for key, resources in ours.items():
             assert all(kind.allocation_role == key[1] for kind in resources.kinds())
             self.out[key] = self.out.get(key, EMPTY) + resources
+        for role, quota in self.theirs.quotas.items():
+            consumed = self.ours.quota_consumption(role)
+            for name, limit in quota.limits.items():
+                assert consumed.get(name, 0) <= max(limit, before[role][name]), "a round passes no limit"
 
     @precondition(lambda self: self.out)
     @rule(data=st.data(), seconds=st.sampled_from([None, 0.0, 2.0, 5.0]))
@@ -192,6 +199,27 @@ class Comparison(RuleBasedStateMachine):
         """An operator changes a weight."""
         self.ours.update_weights({role: weight})
         self.theirs.weights[role] = weight
+
+    @rule(
+        role=st.sampled_from(["a", "d", "e", "*", "z"]),
+        guarantees=st.dictionaries(st.sampled_from(["cpus", "mem"]), st.integers(0, 12_000), max_size=2),
+        more=st.dictionaries(st.sampled_from(["cpus", "mem", "disk"]), st.integers(0, 6_000), max_size=2),
+    )
+    def change_quota(self, role: str, guarantees: dict[str, int], more: dict[str, int]) -> None:
+        """An operator changes a quota."""
+        quota = Quota(Quantities(guarantees), {name: milli + guarantees.get(name, 0) for name, milli in more.items()})
+        self.ours.update_quota(role, quota)
+        if quota.is_default:
+            self.theirs.quotas.pop(role, None)
+        else:
+            self.theirs.quotas[role] = quota
+
+    @invariant()
+    def quotas_are_charged(self) -> None:
+        """Both charge roles alike."""
+        for role in self.theirs.quotas:
+            charged = {name: milli for name, milli in self.ours.quota_consumption(role).items() if milli}
+            assert charged == {name: milli for name, milli in self.theirs.consumed(role).items() if milli}
 
     @invariant()
     def books_balance(self) -> None:

@@ -1,14 +1,17 @@
 """The allocation rules, written plainly and without regard to speed: what the real allocator is held against.
 
-Every round computes every share of every client anew and sorts everything for every agent. Quotas, maintenance and
-constraints are not in it, nor are shared volumes.
+Every round computes every share of every client anew and sorts everything for every agent. Maintenance and constraints
+are not in it, nor are shared volumes.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from messor.model.quotas import Quota
+from messor.model.resource import Kind
 from messor.model.resources import EMPTY, Resources
 from messor.model.roles import ancestors
 from messor.model.scalars import to_float
@@ -58,6 +61,7 @@ class ReferenceAllocator:
         self.holdings: list[Holding] = []
         self.refusals: list[Refusal] = []
         self.weights: dict[str, float] = {}
+        self.quotas: dict[str, Quota] = {}
         self.role_counts: Counter[str] = Counter()
         self.framework_counts: Counter[tuple[str, str]] = Counter()
 
@@ -127,21 +131,83 @@ class ReferenceAllocator:
         """Hand out what is free, agents in the order they were added; gives what went to (framework, role, agent)."""
         self.refusals = [item for item in self.refusals if now - item.expires <= 1e-6]
         offers: dict[tuple[str, str, str], Resources] = {}
-        for agent in self.agents:
-            if agent in self.inactive_agents:
-                continue
-            for role in self.role_order():
-                for framework in self.framework_order(role):
-                    offer = self.offer(agent, role, framework)
-                    if offer:
-                        offers[framework, role, agent] = offer
+        for serve in (self.promised, self.allowed):
+            for agent in self.agents:
+                if agent in self.inactive_agents:
+                    continue
+                for role in self.role_order():
+                    for framework in self.framework_order(role):
+                        offer = self.offer(agent, role, framework, serve)
+                        if offer:
+                            key = (framework, role, agent)
+                            offers[key] = offers.get(key, EMPTY) + offer
         return offers
 
-    def offer(self, agent: str, role: str, framework: str) -> Resources:
+    # --- quota -------------------------------------------------------------------------------------------------------
+
+    def consumed(self, top: str) -> Counter[str]:
+        """Tell what a top-level role is charged: what is reserved for its subtree, and what else that holds."""
+        sums: Counter[str] = Counter()
+        for total in self.agents.values():
+            for role, part in total.reservations().items():
+                if role.split("/", maxsplit=1)[0] == top:
+                    sums.update(part.scalars())
+        for item in self.holdings:
+            if item.role.split("/")[0] == top:
+                sums.update(item.resources.filter(is_subject).scalars())
+        return sums
+
+    def missing(self, top: str) -> dict[str, int]:
+        """Tell what is missing to a role's guarantees."""
+        consumed = self.consumed(top)
+        guarantees = self.quotas.get(top, Quota()).guarantees
+        return {name: milli - consumed[name] for name, milli in guarantees.items() if milli > consumed[name]}
+
+    def room(self, role: str) -> dict[str, int]:
+        """Tell what a role's limits leave, for names that have a limit."""
+        top = role.split("/", maxsplit=1)[0]
+        consumed = self.consumed(top)
+        return {name: max(0, limit - consumed[name]) for name, limit in self.quotas.get(top, Quota()).limits.items()}
+
+    def surplus(self) -> dict[str, int] | None:
+        """Tell what is free beyond what guarantees still miss; None when they miss nothing."""
+        required: Counter[str] = Counter()
+        for top in self.quotas:
+            required.update(self.missing(top))
+        if not required:
+            return None
+        free: Counter[str] = Counter()
+        for agent in self.agents:
+            free.update(self.available(agent).filter(is_subject).scalars())
+        return {name: max(0, milli - required[name]) for name, milli in free.items()}
+
+    def promised(self, offer: Resources, role: str) -> Resources:
+        """Cut an offer for guarantees: what is missing in any case, and more within limits and headroom."""
+        missing = self.missing(role.split("/", maxsplit=1)[0])
+        due = cut(offer.filter(is_subject), missing, otherwise=0)
+        if not due:
+            return EMPTY
+        room, surplus = self.room(role), self.surplus()
+        left = {name: max(0, milli - due.scalars().get(name, 0)) for name, milli in room.items()}
+        more = cut(offer - due, left, otherwise=None)
+        if surplus is not None:
+            more = cut(more, surplus, otherwise=0)
+        return due + more
+
+    def allowed(self, offer: Resources, role: str) -> Resources:
+        """Cut an offer to limits and headroom."""
+        offer = cut(offer, self.room(role), otherwise=None)
+        surplus = self.surplus()
+        return offer if surplus is None else cut(offer, surplus, otherwise=0)
+
+    # --- offers ------------------------------------------------------------------------------------------------------
+
+    def offer(self, agent: str, role: str, framework: str, serve: Callable[[Resources, str], Resources]) -> Resources:
         """Offer what the framework may have, if it is enough and not refused."""
         offer = self.available(agent).allocatable_to(role)
         if not self.clients[framework].revocable:
             offer = offer.nonrevocable()
+        offer = serve(offer, role)
         if not any(offer.covers(minimum) for minimum in MINIMUM):
             return EMPTY
         for refusal in self.refusals:
@@ -171,3 +237,19 @@ class ReferenceAllocator:
     def forget_refusals(self, framework: str, role: str) -> None:
         """Drop what a framework refused for a role."""
         self.refusals = [item for item in self.refusals if (item.framework, item.role) != (framework, role)]
+
+
+def is_subject(kind: Kind) -> bool:
+    """Whether a kind is subject to quota."""
+    return kind.is_scalar and kind.reservation_role is None and not kind.is_revocable
+
+
+def cut(offer: Resources, target: Mapping[str, int], *, otherwise: int | None) -> Resources:
+    """Cut what is subject to quota to a target by name; otherwise: for other names, None for all there is."""
+    result = {}
+    for kind, amount in offer.items():
+        most = target.get(kind.name, otherwise) if is_subject(kind) else None
+        kept = amount if most is None else min(amount, most)  # type: ignore[type-var]
+        if most is None or kept:
+            result[kind] = kept
+    return Resources(result)

@@ -7,7 +7,7 @@ shares, when it ends: so the order is a snapshot, and a decision costs O(log n).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from heapq import heapify, heappop, heappush, heapreplace
 
 from messor.allocator.sorter import DEFAULT_WEIGHT, Pool, Vector
@@ -165,6 +165,10 @@ class DrfSorter:
         """Count the active clients."""
         return self._active
 
+    def weight(self, path: str) -> float:
+        """Tell the weight of a path."""
+        return self._weights.get(path, DEFAULT_WEIGHT)
+
     def update_weight(self, path: str, weight: float) -> None:
         """Change the weight of a path."""
         self._weights[path] = weight
@@ -310,6 +314,17 @@ class DrfSorter:
             client = heappop(heap)[3].client
             assert client is not None
             yield client
+
+    def order_key(self, client: str) -> tuple[float, int, str]:
+        """Give what a client is sorted by among its siblings."""
+        return self._entry(self._clients[client])[:3]
+
+    def in_order_among(self, clients: Iterable[str]) -> list[str]:
+        """List these active clients in order; quick when they are few."""
+        if any("/" in client for client in clients):
+            wanted = set(clients)
+            return [client for client in self.sort() if client in wanted]
+        return sorted(clients, key=self.order_key)
 
     def first(self) -> Node | None:
         """Give the leaf whose turn it is; None when no client is active."""

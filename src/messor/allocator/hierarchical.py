@@ -17,10 +17,13 @@ from messor.allocator.interfaces import AllocatorOptions, Offers
 from messor.allocator.random_sorter import RandomSorter
 from messor.allocator.role_tree import RoleTree
 from messor.allocator.round import Round
+from messor.allocator.round_quota import charge, top_level
 from messor.allocator.sorter import Pool
 from messor.model.attributes import same_attributes
 from messor.model.capabilities import AgentCapabilities
 from messor.model.conversions import Conversion, apply_all
+from messor.model.quantities import Quantities
+from messor.model.quotas import Quota
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 
@@ -43,6 +46,10 @@ class HierarchicalAllocator:
         self.strangers: set[str] = set()
         """Frameworks that are not known yet but use resources of agents."""
         self.roles = RoleTree()
+        self.quotas: dict[str, Quota] = {}
+        """Of the top-level roles that have one."""
+        self.held: dict[str, dict[str, int]] = {}
+        """What each of these roles and those below hold (offers count) of what is subject to quota, by name."""
         self.refusals = Refusals()
         self.whitelist: frozenset[str] | None = None
         self.pool = Pool(options.fair_sharing_excluded)
@@ -105,6 +112,7 @@ class HierarchicalAllocator:
             agent = self.agents.get(agent_id)
             if agent is not None and framework_id not in agent.out:
                 agent.take(framework_id, resources.unallocated(), resources)
+                self.charge_held(resources, 1)
                 self._use(agent, resources)
                 self.strangers.add(framework_id)
         if framework_id in self.strangers:
@@ -122,6 +130,7 @@ class HierarchicalAllocator:
             if held is not None:
                 self._unbook(agent, framework, held)
                 agent.give_back(framework_id, held)
+                self.charge_held(held, -1)
         for role in [role for role, tracked in self.roles.frameworks.items() if framework_id in tracked]:
             self.refusals.drop(framework_id, role)
             self._untrack(framework_id, role)
@@ -237,6 +246,7 @@ class HierarchicalAllocator:
             if not resources:
                 continue
             agent.take(framework_id, resources.unallocated(), resources)
+            self.charge_held(resources, 1)
             self._use(agent, resources)
             framework = self.frameworks.get(framework_id)
             if framework is not None:
@@ -248,6 +258,7 @@ class HierarchicalAllocator:
         """Forget an agent, what is out of it, and refusals of it."""
         agent = self.agents[agent_id]
         for framework_id, held in agent.out.items():
+            self.charge_held(held, -1)
             framework = self.frameworks.get(framework_id)
             if framework is not None:
                 self._unbook(agent, framework, held)
@@ -316,9 +327,11 @@ class HierarchicalAllocator:
             self.sorters[role].update(framework.id, agent_id, part, changed)
             self.role_sorter.update(role, agent_id, part, changed)
         agent.give_back(framework_id, offered)
+        self.charge_held(offered, -1)
         self._update_total(agent, total)
         if updated:
             agent.take(framework_id, updated.unallocated(), updated)
+            self.charge_held(updated, 1)
 
     def update_available(self, agent_id: str, conversions: Iterable[Conversion]) -> None:
         """Convert what nobody holds; raises InvalidRequest when it is not there."""
@@ -357,6 +370,7 @@ class HierarchicalAllocator:
             return
         self._unbook(agent, framework, resources)
         agent.give_back(framework_id, resources)
+        self.charge_held(resources, -1)
         if filters is None:
             return
         seconds = refuse_seconds(filters)
@@ -400,6 +414,37 @@ class HierarchicalAllocator:
             if any(kind.allocation_role == role for kind in held.kinds()):
                 return
         self._untrack(framework.id, role)
+
+    # --- quota -------------------------------------------------------------------------------------------------------
+
+    def update_quota(self, role: str, quota: Quota) -> None:
+        """Change what a top-level role is promised and may have at most; the default quota ends it."""
+        if quota.is_default:
+            self.quotas.pop(role, None)
+            self.held.pop(role, None)
+            return
+        self.quotas[role] = quota
+        if role not in self.held:
+            sums = self.held[role] = {}
+            for agent in self.agents.values():
+                for marked in agent.out.values():
+                    for name, part in marked.allocations().items():
+                        if top_level(name) == role:
+                            charge(sums, part, 1)
+
+    def charge_held(self, marked: Resources, sign: int) -> None:
+        """Note that these, with allocation marks, are handed out (1) or came back (-1)."""
+        if not self.held:
+            return
+        for role, part in marked.allocations().items():
+            sums = self.held.get(top_level(role))
+            if sums is not None:
+                charge(sums, part, sign)
+
+    def quota_consumption(self, role: str) -> Mapping[str, int]:
+        """Tell what a role with a quota is charged: all reserved for its subtree and all else its subtree holds."""
+        held, reserved = self.held.get(role, {}), self.roles.reserved.get(role)
+        return dict(Quantities(held) + reserved) if reserved else held
 
     # --- questions ---------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from messor.model.conversions import Conversion
 from messor.model.quantities import Quantities, parse_min_allocatable
+from messor.model.quotas import Quota
 from messor.model.resources import Resources
 from messor.protos import v0
 
@@ -62,8 +63,11 @@ class Allocator(Protocol):
         """End the rounds."""
         ...
 
-    def recover(self, expected_agents: int, *, has_quotas: bool) -> None:
-        """Begin after a failover: with quotas, pause until enough of the known agents are back."""
+    def recover(self, expected_agents: int, quotas: Mapping[str, Quota]) -> None:
+        """Begin after a failover, before the first agent comes: with quotas, pause until enough agents are back.
+
+        quotas: by top-level role, as the registry has them.
+        """
         ...
 
     def add_framework(
@@ -174,6 +178,10 @@ class Allocator(Protocol):
 
     def update_weights(self, weights: Mapping[str, float]) -> None:
         """Change weights of roles; takes effect with the next round."""
+        ...
+
+    def update_quota(self, role: str, quota: Quota) -> None:
+        """Change what a top-level role is promised and may have at most; takes effect with the next round."""
         ...
 
     def dominant_shares(self) -> dict[str, float]:

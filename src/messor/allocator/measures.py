@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from messor.allocator.hierarchical import HierarchicalAllocator
 from messor.model.scalars import to_float
@@ -52,6 +53,7 @@ class Measures:
         self._run = _Durations(metrics, f"{_PREFIX}allocation_run_ms")
         self._latency = _Durations(metrics, f"{_PREFIX}allocation_run_latency_ms")
         self._roles: set[str] = set()
+        self._quota_gauges: list[str] = []
         self._consumed: set[tuple[str, str]] = set()
         # Nothing ever waits here: calls take effect at once.
         metrics.gauge("allocator/event_queue_dispatches", lambda: 0.0)
@@ -95,6 +97,31 @@ class Measures:
         for role, name in self._consumed - now:
             self._metrics.remove(_consumed_name(role, name))
         self._consumed = now
+
+    def quotas_changed(self) -> None:
+        """Follow the quotas there are."""
+        for name in self._quota_gauges:
+            self._metrics.remove(name)
+        self._quota_gauges.clear()
+        for role, quota in self._books.quotas.items():
+            prefix = f"{_PREFIX}quota/roles/{role}/resources/"
+            for name, milli in quota.guarantees.items():
+                self._quota_gauge(f"{prefix}{name}/guarantee", lambda milli=milli: to_float(milli))  # type: ignore[misc]
+            for name, milli in quota.limits.items():
+                self._quota_gauge(f"{prefix}{name}/limit", lambda milli=milli: to_float(milli))  # type: ignore[misc]
+            for name in {*quota.guarantees, *quota.limits}:
+                self._quota_gauge(
+                    f"{prefix}{name}/offered_or_allocated",
+                    lambda role=role, name=name: self._held(role, name),  # type: ignore[misc]
+                )
+
+    def _quota_gauge(self, name: str, read: Callable[[], float]) -> None:
+        self._metrics.gauge(name, read)
+        self._quota_gauges.append(name)
+
+    def _held(self, role: str, name: str) -> float:
+        sorter = self._books.role_sorter
+        return to_float(sorter.allocation(role).get(name, 0)) if sorter.contains(role) else 0.0
 
     def _used(self, role: str, name: str) -> float:
         return to_float(self._books.roles.consumed.get(role, {}).get(name, 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from messor.allocator.drf_sorter import DrfSorter, Node
@@ -23,6 +23,11 @@ class RandomSorter(DrfSorter):
     def walk(self) -> Generator[str, None, None]:
         """Iterate over a fresh weighted shuffle."""
         return self._shuffled(self._root)
+
+    def in_order_among(self, clients: Iterable[str]) -> list[str]:
+        """List these in a fresh weighted shuffle."""
+        wanted = set(clients)
+        return [client for client in self.sort() if client in wanted]
 
     def _shuffled(self, above: Node) -> Generator[str, None, None]:
         # Exponential keys with rate = weight, sorted, are a weighted shuffle without replacement.

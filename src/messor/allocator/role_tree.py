@@ -14,13 +14,15 @@ from messor.model.roles import ancestors
 class RoleTree:
     """Which frameworks are tracked under which role, and what each role's subtree consumes."""
 
-    __slots__ = ("consumed", "frameworks", "names_changed")
+    __slots__ = ("consumed", "frameworks", "names_changed", "reserved")
 
     def __init__(self) -> None:
         """Start empty."""
         self.frameworks: dict[str, set[str]] = {}
         self.consumed: dict[str, dict[str, int]] = {}
         """By role, by name, in thousandths; ``""`` is the whole cluster. Zeros are left out."""
+        self.reserved: dict[str, dict[str, int]] = {}
+        """The part of it that is reserved."""
         self.names_changed = False
         """Whether roles or names came or went in ``consumed`` since somebody reset this."""
 
@@ -52,13 +54,24 @@ class RoleTree:
             if not resources.is_plain:
                 for kind, amount in resources.items():
                     if kind.is_scalar and kind.reservation_role is not None:
-                        self._charge(kind.reservation_role, kind.name, sign * _milli(kind, amount))
+                        milli = sign * _milli(kind, amount)
+                        self._charge(kind.reservation_role, kind.name, milli)
+                        self._charge_reserved(kind.reservation_role, kind.name, milli)
 
     def use(self, resources: Resources, sign: int) -> None:
         """Note that tasks use (1) or no longer use (-1) resources, which carry allocation marks."""
         for kind, amount in resources.items():
             if kind.is_scalar and kind.reservation_role is None and not kind.is_revocable:
                 self._charge(kind.allocation_role or "", kind.name, sign * _milli(kind, amount))
+
+    def _charge_reserved(self, role: str, name: str, milli: int) -> None:
+        for path in (role, *ancestors(role)):
+            sums = self.reserved.setdefault(path, {})
+            sums[name] = sums.get(name, 0) + milli
+            if not sums[name]:
+                del sums[name]
+            if not sums:
+                del self.reserved[path]
 
     def _charge(self, role: str, name: str, milli: int) -> None:
         paths = (role, *ancestors(role), "") if "/" in role else (role, "") if role else ("",)

@@ -4,18 +4,21 @@ For each agent, in random order: roles in the order of their shares; in each rol
 The first framework that can take what is left gets all of it that its role may have. Orders are a snapshot per agent:
 what it hands out counts from the next agent on.
 
-Quotas will be a stage before (guarantees first) and a cut in what ``_whole`` and ``_part`` offer (limits, headroom).
+Where there are quotas, a stage before serves roles whose guarantees are not met (``guarantees``), and both stages cut
+what they offer to what limits and headroom allow (``round_quota``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
 from messor.allocator.agents import Agent, Whole
 from messor.allocator.drf_sorter import DrfSorter, Node
 from messor.allocator.frameworks import Framework
+from messor.allocator.guarantees import serve_guarantees
 from messor.allocator.interfaces import Offers
+from messor.allocator.round_quota import RoundQuota, top_level
 from messor.model.quantities import Quantities
 from messor.model.resources import EMPTY, Resources
 from messor.model.roles import is_subrole
@@ -33,6 +36,9 @@ class Round:
         self.offers: dict[str, Offers] = {}
         self.offered_shared: dict[str, Resources] = {}
         """Shared volumes are offered once per round and agent, though they stay available."""
+        self.quota = RoundQuota(books) if books.quotas else None
+        self._hopeful: set[str] | None = None
+        """Roles whose limits leave something worth offering; None: nobody asked yet."""
         self._takers: dict[str, bool] = {}
         """Whether a role or one below it has frameworks that want offers, by role, as far as anybody asked."""
 
@@ -52,7 +58,11 @@ class Round:
             and (whitelist is None or agent.info.hostname in whitelist)
         ]
         books.chance.shuffle(candidates)
-        if books.options.sorter == "drf":
+        if self.quota is not None and self.quota.unsatisfied:
+            serve_guarantees(self, self.quota, candidates)
+            # Anew, or the agents in front would always serve guarantees and those at the end everybody else.
+            books.chance.shuffle(candidates)
+        if books.options.sorter == "drf" and (self.quota is None or not self.quota.required):
             self._hand_out(candidates)
         else:
             for agent in candidates:
@@ -69,13 +79,13 @@ class Round:
         any_picky = any(framework.min_allocatable for framework in books.frameworks.values())
         touched: list[tuple[Node, str, str]] = []
         role_sorter, sorters, frameworks = books.role_sorter, books.sorters, books.frameworks
-        refused, pool = books.refusals.by_agent, books.pool
+        refused, pool, bound = books.refusals.by_agent, books.pool, books.quotas
         for agent in agents:
             agent_id = agent.id
             role_leaf = None
             if agent.is_plain and not agent.is_choosy and (not refused or agent_id not in refused):
                 role_leaf = role_sorter.first()
-            if role_leaf is None:
+            if role_leaf is None or (bound and top_level(role_leaf.client or "") in bound):
                 self.share_out(agent)
                 continue
             role: str = role_leaf.client  # type: ignore[assignment]
@@ -122,8 +132,10 @@ class Round:
         """Hand out one agent's free resources."""
         books = self.books
         was_out = agent.out_total
+        if not agent.available:
+            return
+        roles = self._roles(agent)
         owners = _owners(agent.available)
-        roles = books.role_sorter.walk()
         for role in roles:
             if owners is not None and not any(self._has_takers(owner) for owner in owners):
                 break
@@ -133,8 +145,31 @@ class Round:
                     break
                 owners = _owners(agent.available)
         roles.close()
-        if agent.out_total is was_out and agent.id not in self.offered_shared:
+        # With quotas, who gets what may change with what happens on other agents.
+        if agent.out_total is was_out and agent.id not in self.offered_shared and self.quota is None:
             agent.refused_by_all = books.generation
+
+    def _roles(self, agent: Agent) -> Generator[str, None, None]:
+        """Iterate over roles in order, leaving out those whose limits leave nothing worth offering."""
+        sorter, quota = self.books.role_sorter, self.quota
+        if quota is None or not agent.is_plain:
+            yield from sorter.walk()
+            return
+        if quota.is_everyone_hopeless():
+            return
+        if self._hopeful is None or quota.hopes_fell:
+            among = sorter.sort() if self._hopeful is None else self._hopeful
+            self._hopeful = {role for role in among if not quota.is_hopeless(role)}
+            quota.hopes_fell = False
+        hopeful = self._hopeful
+        if len(hopeful) * 8 < sorter.count_active():
+            yield from sorter.in_order_among(hopeful)
+            return
+        roles = sorter.walk()
+        try:
+            yield from (role for role in roles if role in hopeful)
+        finally:
+            roles.close()
 
     def _share_in_role(self, agent: Agent, role: str) -> None:
         """Offer to the frameworks of one role, in order."""
@@ -165,7 +200,8 @@ class Round:
 
         Asking costs much more than telling that somebody refused, but there is only one who takes it.
         """
-        refused = self.books.refusals.count_frameworks(agent.id, role) if agent.is_plain else 0
+        is_free = agent.is_plain and (self.quota is None or not self.quota.binds(role))
+        refused = self.books.refusals.count_frameworks(agent.id, role) if is_free else 0
         active = sorter.count_active()
         if refused < 4 or self.books.options.sorter != "drf":
             return active + 1
@@ -184,14 +220,16 @@ class Round:
     def _try(self, agent: Agent, role: str, framework: Framework) -> bool:
         """Offer what a framework can take; False when nothing is left for this role's other frameworks."""
         marked: Resources | None = None
-        if agent.is_plain:
+        binding = self.quota is not None and self.quota.binds(role)
+        if agent.is_plain and not binding:
             whole = self._whole(agent, role)
             plain, marked, enough = whole.available, whole.marked, whole.enough
         else:
-            part = self._part(agent, role, framework)
+            part = self.part(agent, role, framework)
             if part is None:
                 return False
-            plain, enough = part
+            plain = part if self.quota is None else self.quota.cut(part, role)
+            enough = _is_enough(plain, self.books.options.min_allocatable)
         if not plain or (agent.is_choosy and not self._suits(agent, role, framework)):
             return True
         minimum = framework.min_allocatable.get(role) if framework.min_allocatable else None
@@ -201,8 +239,17 @@ class Round:
             agent.id, (framework.id, role), plain
         ):
             return True
-        self._commit(agent, role, framework, plain, marked or plain.allocated_to(role))
+        self.commit(agent, role, framework, plain, marked or plain.allocated_to(role))
         return bool(agent.available)
+
+    def can_take(self, agent: Agent, role: str, framework: Framework, plain: Resources) -> bool:
+        """Whether an offer of these may be made: it suits, is enough and not refused."""
+        if not plain or (agent.is_choosy and not self._suits(agent, role, framework)):
+            return False
+        minimum = self.books.options.min_allocatable
+        if framework.min_allocatable:
+            minimum = framework.min_allocatable.get(role, minimum)
+        return _is_enough(plain, minimum) and not self.books.refusals.blocks(agent.id, (framework.id, role), plain)
 
     def _whole(self, agent: Agent, role: str) -> Whole:
         """Make an offer of all there is: nothing is reserved, revocable or shared. Kept for later rounds."""
@@ -224,8 +271,10 @@ class Round:
             agent.available = whole.available
         return whole
 
-    def _part(self, agent: Agent, role: str, framework: Framework) -> tuple[Resources, bool] | None:
+    def part(self, agent: Agent, role: str, framework: Framework) -> Resources | None:
         """Make an offer of what the role may have and the framework copes with; None when the role may have nothing."""
+        if agent.is_plain:
+            return agent.available
         available = agent.available.allocatable_to(role) - self.offered_shared.get(agent.id, EMPTY)
         if not available:
             return None
@@ -238,8 +287,7 @@ class Round:
                     and (able.reservation_refinement or not kind.is_refined)
                 )
             )
-        plain = available.nonscalars_first()
-        return plain, _is_enough(plain, self.books.options.min_allocatable)
+        return available.nonscalars_first()
 
     def _suits(self, agent: Agent, role: str, framework: Framework) -> bool:
         """Whether a framework can cope with an agent at all, and the agent with the framework and the role (A5)."""
@@ -252,9 +300,13 @@ class Round:
             return False
         return agent.capabilities.hierarchical_role or "/" not in role
 
-    def _commit(self, agent: Agent, role: str, framework: Framework, plain: Resources, marked: Resources) -> None:
+    def commit(self, agent: Agent, role: str, framework: Framework, plain: Resources, marked: Resources) -> None:
+        """Book an offer."""
         books = self.books
-        agent.take(framework.id, plain, marked, everything=agent.is_plain)
+        agent.take(framework.id, plain, marked, everything=plain is agent.available)
+        if self.quota is not None:
+            self.quota.took(role, plain)
+            books.charge_held(marked, 1)
         books.role_sorter.allocated(role, agent.id, plain)
         books.sorters[role].allocated(framework.id, agent.id, plain)
         by_agent = self.offers.setdefault(framework.id, {}).setdefault(role, {})

@@ -17,9 +17,11 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 
 from messor.allocator.hierarchical import HierarchicalAllocator
+from messor.allocator.history import RoundHistory
 from messor.allocator.interfaces import AllocatorOptions, OnOffers
 from messor.allocator.measures import Measures
 from messor.model.conversions import Conversion
+from messor.model.quotas import Quota
 from messor.model.resources import Resources
 from messor.protos import v0
 from messor.runtime.host import Host, Timer
@@ -42,6 +44,7 @@ class AllocatorService:
         self.options = options
         self.books = HierarchicalAllocator(options, host.chance.random)
         self.measures = Measures(host.metrics, self.books)
+        self.history = RoundHistory()
         self._on_offers = on_offers
         self._on_round = on_round
         self._candidates: set[str] | None = set()
@@ -97,12 +100,19 @@ class AllocatorService:
         candidates, self._candidates = self._candidates, set()
         begun = self.host.clock.monotonic()
         offers = self.books.allocate(candidates, begun)
-        self.measures.ran(begun - self._asked_at, self.host.clock.monotonic() - begun)
+        ended = self.host.clock.monotonic()
+        self.measures.ran(begun - self._asked_at, ended - begun)
+        self.history.note(begun, ended, candidates, offers)
         self.measures.consumption_changed()
         for framework_id, by_role in offers.items():
             self._on_offers(framework_id, by_role)
         if self._on_round is not None:
             self._on_round()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no rounds are held."""
+        return self._paused
 
     def pause(self) -> None:
         """Start no rounds."""
@@ -112,9 +122,11 @@ class AllocatorService:
         """Start rounds again, from the next interval on."""
         self._paused = False
 
-    def recover(self, expected_agents: int, *, has_quotas: bool) -> None:
+    def recover(self, expected_agents: int, quotas: Mapping[str, Quota]) -> None:
         """Pause until enough agents are back, if there are quotas that offers made too early could break (A13)."""
-        if not has_quotas or expected_agents <= 0:
+        for role, quota in quotas.items():
+            self.update_quota(role, quota)
+        if not quotas or expected_agents <= 0:
             return
         needed = int(expected_agents * self.options.agent_recovery_factor)
         if needed <= len(self.books.agents):
@@ -152,6 +164,7 @@ class AllocatorService:
     def remove_framework(self, framework_id: str) -> None:
         """Forget a framework."""
         self.books.remove_framework(framework_id)
+        self.history.forget(framework_id)
         self._roles_changed()
         log.info("Removed framework %s", framework_id)
 
@@ -274,6 +287,11 @@ class AllocatorService:
     def update_weights(self, weights: Mapping[str, float]) -> None:
         """Change weights; they take effect with the next round."""
         self.books.update_weights(weights)
+
+    def update_quota(self, role: str, quota: Quota) -> None:
+        """Change the quota of a role; it takes effect with the next round."""
+        self.books.update_quota(role, quota)
+        self.measures.quotas_changed()
 
     def dominant_shares(self) -> dict[str, float]:
         """Tell the weighted dominant share of each role that has frameworks."""

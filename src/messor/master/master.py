@@ -30,6 +30,7 @@ from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
 from messor.master.agents.whitelist import Whitelist
 from messor.master.authentication import Authentication, http_authentication
+from messor.master.doors.allocator_views import AllocatorViews
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
@@ -385,6 +386,9 @@ class Master(Actor):
             roles_view=roles_view,
             operator_calls=self.operator_calls,
         )
+        self.allocator_views = AllocatorViews(
+            state=state, allocator=self.allocator, leadership=leadership, host=self.host
+        )
 
     def components(self) -> Iterable[Component]:
         """List the parts whose handlers and endpoints are the master's."""
@@ -402,6 +406,7 @@ class Master(Actor):
             self.operation_calls,
             self.operator_calls,
             self.endpoints_v0,
+            self.allocator_views,
         )
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -416,7 +421,7 @@ class Master(Actor):
 
     def _recovered(self, contents: Contents) -> None:
         """Begin to allocate, now that it is known who may come back."""
-        self.allocator.recover(len(contents.admitted), has_quotas=False)
+        self.allocator.recover(len(contents.admitted), {})
         self.allocator.start()
         self.whitelist.begin()
 

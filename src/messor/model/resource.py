@@ -110,8 +110,8 @@ class Kind:
         if known is None:
             shape = base.shape()
             shape.allocation_info.role = role
-            known = _intern(shape, base.unit)
-            if len(base._allocations) > 256:  # roles come and go; kinds of gone roles must not pile up
+            known = _intern_allocated(shape, base)
+            if len(base._allocations) > _ROLES_LIMIT:  # roles come and go; kinds of gone roles must not pile up
                 base._allocations.clear()
             base._allocations[role] = known
         return known
@@ -174,6 +174,25 @@ class _VariedKind(Kind):
         return hash(self.canonical)
 
 
+_COPIED = (
+    "disk_source",
+    "head",
+    "is_dynamic",
+    "is_persistent_volume",
+    "is_refined",
+    "is_revocable",
+    "is_scalar",
+    "is_shared",
+    "name",
+    "provider_id",
+    "reservation_role",
+    "unallocated",
+    "unit",
+    "value_type",
+)
+"""What a kind has in common with the one that carries an allocation mark."""
+
+_ROLES_LIMIT = 4096
 _kinds: WeakValueDictionary[bytes, Kind] = WeakValueDictionary()
 _PARSED_LIMIT = 4096
 _parsed: dict[bytes, tuple[Kind, Amount] | None] = {}
@@ -241,6 +260,26 @@ def _intern(shape: v0.Resource, unit: Amount | None) -> Kind:
             base.CopyFrom(shape)
             base.ClearField("allocation_info")
             kind.unallocated = _intern(base, unit)
+        _kinds[exact] = kind
+    return kind
+
+
+def _intern_allocated(shape: v0.Resource, base: Kind) -> Kind:
+    """Give the kind of a shape that is that of another but for the allocation mark: copying costs less than reading."""
+    exact = shape.SerializePartialToString() + (b"" if base.unit is None else b"|" + repr(base.unit).encode())
+    kind = _kinds.get(exact)
+    if kind is None:
+        if base.__class__ is not Kind or base.unit is not None or not exact.startswith(base.head):
+            return _intern(shape, base.unit)
+        kind = Kind.__new__(Kind)
+        for name in _COPIED:
+            setattr(kind, name, getattr(base, name))
+        kind.canonical = exact
+        kind.allocation_role = shape.allocation_info.role
+        kind.tail = exact[len(base.head) :]
+        kind._old_tail = None
+        kind._allocations = {}
+        kind._frames = {}
         _kinds[exact] = kind
     return kind
 

@@ -11,6 +11,8 @@ import pytest
 
 from messor.allocator.interfaces import AllocatorOptions
 from messor.allocator.service import AllocatorService
+from messor.model.quantities import Quantities
+from messor.model.quotas import Quota
 from messor.model.resource_text import parse_resources
 from messor.protos import v0
 from messor.runtime.metrics import Metrics
@@ -207,7 +209,7 @@ def test_a_paused_allocator_offers_nothing() -> None:
 def test_after_a_failover_with_quotas_rounds_wait_for_most_agents() -> None:
     """A13: 80 % of them, or ten minutes."""
     desk = Desk()
-    desk.service.recover(5, has_quotas=True)
+    desk.service.recover(5, {"r": Quota(Quantities.parse("cpus:1"))})
     desk.framework("f1")
     for number in range(3):
         desk.agent(f"s{number}")
@@ -217,7 +219,7 @@ def test_after_a_failover_with_quotas_rounds_wait_for_most_agents() -> None:
     desk.clock.advance(1)
     assert len(desk.taken()) == 4
     late = Desk()
-    late.service.recover(5, has_quotas=True)
+    late.service.recover(5, {"r": Quota(Quantities.parse("cpus:1"))})
     late.framework("f1")
     late.agent("s0")
     late.clock.advance(599)
@@ -229,7 +231,7 @@ def test_after_a_failover_with_quotas_rounds_wait_for_most_agents() -> None:
 def test_without_quotas_nobody_waits() -> None:
     """There is nothing to break."""
     desk = Desk()
-    desk.service.recover(100, has_quotas=False)
+    desk.service.recover(100, {})
     desk.framework("f1")
     desk.agent("s0")
     desk.clock.advance(0)
