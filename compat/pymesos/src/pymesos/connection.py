@@ -53,6 +53,8 @@ class CallConnection:
         self._waited: deque[bool] = deque()
         """Whether somebody waits for the answer, per request that has none yet."""
         self._replies: deque[Reply] = deque()
+        self._is_last = False
+        """Whether the peer said that it closes after this answer."""
         self._headers: dict[str, str] = {}
         self._parts: list[bytes] = []
         self._parser: Any = None
@@ -86,12 +88,17 @@ class CallConnection:
         self._waited.clear()
         self._replies.clear()
 
+    def __del__(self) -> None:
+        """Close: operator drivers have no end of their own."""
+        self.close()
+
     def _write(self, data: bytes, waited: tuple[bool, ...]) -> None:
         self._look()
         if self._socket is None:
             self._socket = socket.create_connection((self._host, self._port), self._timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._parser = httptools.HttpResponseParser(self)
+            self._is_last = False
         self._waited.extend(waited)
         try:
             self._socket.sendall(data)
@@ -101,6 +108,8 @@ class CallConnection:
 
     def _look(self) -> None:
         """Take the answers that came since; a peer that closed meanwhile means a new connection, not an error."""
+        if self._is_last and not self._waited:
+            self.close()
         while self._socket is not None:
             self._socket.setblocking(False)
             try:
@@ -155,6 +164,7 @@ class CallConnection:
     def on_message_complete(self) -> None:
         """Hand the answer to whoever waits."""
         status = self._parser.get_status_code()
+        self._is_last = not self._parser.should_keep_alive()
         if not self._waited:
             log.error("%s:%d answered a request that was not made with %d", self._host, self._port, status)
         elif self._waited.popleft():

@@ -26,7 +26,7 @@ def parse_duration(text: str) -> float:
             try:
                 return float(stripped[: -len(unit)]) * seconds
             except ValueError:
-                break
+                continue  # "mins" ends with "ns", too
     raise ValueError(f"Cannot read '{text}' as a duration: expecting a number and one of {', '.join(POSTFIX)}")
 
 
