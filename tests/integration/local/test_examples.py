@@ -62,3 +62,18 @@ def test_the_pesos_framework_sees_all_250_tasks_end(cluster: LocalCluster) -> No
     done = run(str(EXAMPLES / "pesos_test_framework.py"), f"master@{cluster.master}", "127.0.0.1")
     assert done.returncode == 0, done.stdout[-3000:]
     assert "250 TASK_" in done.stdout
+
+
+def test_resources_are_reserved_used_and_given_back(cluster: LocalCluster) -> None:
+    """On both agents, by a framework of the classic API."""
+    done = run(str(EXAMPLES / "dynamic_reservation.py"), f"--master={cluster.master}", "--role=web", "--tasks=2")
+    assert done.returncode == 0, done.stdout
+    assert "Done: 4 tasks on 2 agents" in done.stdout
+
+
+def test_shards_keep_their_data_in_volumes(cluster: LocalCluster) -> None:
+    """Each task finds what those before it wrote; at the end the volumes are gone."""
+    done = run(str(EXAMPLES / "persistent_volume.py"), f"--master={cluster.master}", "--role=db")
+    assert done.returncode == 0, done.stdout
+    assert "Done: 2 volumes made, used and destroyed" in done.stdout
+    assert not [path for agent in cluster.agents for path in agent.work_dir.glob("volumes/roles/db/*")]
