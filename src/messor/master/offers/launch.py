@@ -159,6 +159,7 @@ class Launches:
         base = task_base(task, framework_field, bundle)
         executor_id = task.executor.executor_id.value if task.HasField("executor") else ""
         record = TaskRecord(task.task_id.value, framework.id, agent.id, executor_id, bundle.resources, base)
+        record.created_at = self.updates.clock.now()
         self.state.add_task(record, counts=False)
         transaction.used_by_tasks += bundle.resources
         log.info("Launching task %s of framework %s on agent %s", record.id, framework.id, agent.id)

@@ -18,6 +18,7 @@ class TaskRecord:
     __slots__ = (
         "agent_id",
         "base",
+        "created_at",
         "executor_id",
         "fragment",
         "framework_id",
@@ -52,6 +53,8 @@ class TaskRecord:
         """State of the last of them, None when it was not looked at yet."""
         self.fragment: bytes | None = None
         """Cached JSON for /state; whoever changes the task sets it to None."""
+        self.created_at = 0.0
+        """When this master took its launch; 0 when an agent brought it along."""
         self.is_removable = False
         """Whether the terminal update was acknowledged: the record goes to the completed ring."""
 
