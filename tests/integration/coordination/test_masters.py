@@ -1,0 +1,212 @@
+"""Several masters on a real ensemble: who leads, what the others answer, and what survives (H14-H16)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from integration.coordination.conftest import SESSION_SECONDS, Master, Masters, wait_for
+from mesos.interface import Scheduler
+from mesos.native import MesosSchedulerDriver
+from messor.protos import v0
+from support.zookeeper import Ensemble
+
+CANDIDACY = "EXIT with status 1: Lost candidacy as a leader... committing suicide!"
+
+
+class Keeper(Scheduler):
+    """Launches what it is told on the first offer and remembers everything."""
+
+    def __init__(self) -> None:
+        """Start with nothing to launch."""
+        self.heard: list[str] = []
+        self.states: dict[str, list[int]] = {}
+        self.to_launch: list[str] = []
+
+    def registered(self, driver: Any, framework_id: Any, master: Any) -> None:
+        """Keep it."""
+        self.heard.append(f"registered {master.port}")
+
+    def reregistered(self, driver: Any, master: Any) -> None:
+        """Keep it."""
+        self.heard.append(f"reregistered {master.port}")
+
+    def disconnected(self, driver: Any) -> None:
+        """Keep it."""
+        self.heard.append("disconnected")
+
+    def error(self, driver: Any, message: str) -> None:
+        """Keep it."""
+        self.heard.append(f"error {message}")
+
+    def resourceOffers(self, driver: Any, offers: list[Any]) -> None:  # noqa: N802
+        """Launch one task per offer."""
+        for offer in offers:
+            if not self.to_launch:
+                driver.declineOffer(offer.id, v0.Filters(refuse_seconds=0.1))
+                continue
+            name = self.to_launch.pop()
+            task = v0.TaskInfo(name=name, slave_id=offer.slave_id)
+            task.task_id.value = name
+            task.command.value = "sleep 1000"
+            task.resources.add(name="cpus", type=v0.Value.SCALAR).scalar.value = 0.1
+            task.resources.add(name="mem", type=v0.Value.SCALAR).scalar.value = 32
+            driver.launchTasks(offer.id, [task], v0.Filters(refuse_seconds=0.1))
+
+    def statusUpdate(self, driver: Any, status: Any) -> None:  # noqa: N802
+        """Keep it."""
+        self.states.setdefault(status.task_id.value, []).append(status.state)
+
+    def is_running(self, task: str) -> bool:
+        """Whether a task was last heard of as running."""
+        return self.states.get(task, [])[-1:] == [v0.TASK_RUNNING]
+
+
+def driver_for(keeper: Keeper, master: str, transport: str) -> MesosSchedulerDriver:
+    """Make a driver that waits for its master to come back."""
+    info = v0.FrameworkInfo(user="root", name=f"keeper-{transport}", failover_timeout=600, checkpoint=True)
+    return MesosSchedulerDriver(keeper, info, master, transport=transport)
+
+
+def test_tasks_and_frameworks_survive_a_failover(masters: Masters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leader is killed with calls in flight: agent and both drivers follow, and can launch again."""
+    monkeypatch.setenv("MESOS_REGISTRATION_BACKOFF_FACTOR", "50ms")
+    monkeypatch.setenv("LIBPROCESS_IP", "127.0.0.1")
+    leader, standby = masters.start()
+    several = ",".join(f"http://127.0.0.1:{one.port}" for one in masters.masters)
+    keepers = [Keeper(), Keeper()]
+    drivers = [driver_for(keepers[0], masters.zk, "libprocess"), driver_for(keepers[1], several, "http")]
+    try:
+        for keeper, driver in zip(keepers, drivers, strict=True):
+            keeper.to_launch = ["before"]
+            driver.start()
+        for keeper in keepers:
+            wait_for(lambda keeper=keeper: keeper.is_running("before"), f"tasks to run, heard {keeper.heard}")
+        leader.kill()
+        for driver in drivers:
+            driver.reconcileTasks([])  # nobody will answer: it must not break anything
+            driver.killTask(v0.TaskID(value="nobody"))
+        wait_for(standby.leads, "the standby to lead")
+        wait_for(standby.agents, "the agent to follow")
+        for keeper, driver in zip(keepers, drivers, strict=True):
+            wait_for(lambda keeper=keeper: f"reregistered {standby.port}" in keeper.heard, f"{keeper.heard} to follow")
+            keeper.states.clear()
+            driver.reconcileTasks([])
+            keeper.to_launch = ["after"]
+            driver.reviveOffers()
+            for task in ("before", "after"):
+                wait_for(lambda keeper=keeper, task=task: keeper.is_running(task), f"{task} to run: {keeper.states}")
+            assert keeper.heard[0] == f"registered {leader.port}"
+            assert not [what for what in keeper.heard if what.startswith("error")]
+    finally:
+        for driver in drivers:
+            driver.stop()
+            driver.join()
+
+
+def located(path: str) -> Callable[[Master], str]:
+    """Say where the leader serves a path."""
+    return lambda leader: f"//localhost:{leader.port}{path}"
+
+
+RECORDED = [
+    ("GET", "/state", located("/master/state")),
+    ("GET", "/state?jsonp=x&a=b", located("/master/state?a=b&jsonp=x")),
+    ("GET", "/master/state-summary", located("/master/state-summary")),
+    ("GET", "/redirect", located("")),
+    ("GET", "/master/redirect", located("")),
+    ("GET", "/redirect/state", 404),
+    ("GET", "/health", 200),
+    ("GET", "/version", 200),
+    ("GET", "/flags", 200),
+    ("GET", "/metrics/snapshot", 200),
+    ("GET", "/maintenance/schedule", located("/master/maintenance/schedule")),
+    ("GET", "/weights", located("/master/weights")),
+    ("GET", "/registrar(1)/registry", 200),
+    ("GET", "/files/debug", 200),
+    ("POST", "/api/v1/scheduler", located("/master/api/v1/scheduler")),
+    ("POST", "/master/api/v1/scheduler", located("/master/api/v1/scheduler")),
+    ("POST", "/api/v1", located("/master/api/v1")),
+    ("GET", "/api/v1", located("/master/api/v1")),
+    ("POST", "/reserve", located("/master/reserve")),
+    ("POST", "/teardown", located("/master/teardown")),
+]
+"""What a standby answered in a recording: where it sent the asker, or its own status."""
+
+
+def test_a_standby_sends_askers_to_the_leader_and_lives_on_without_zookeeper(
+    ensemble: Ensemble, masters: Masters
+) -> None:
+    """Its own affairs it answers itself; when ZooKeeper goes the leader ends, the standby waits and leads later."""
+    leader, standby = masters.start()
+    for method, path, expected in RECORDED:
+        answer = standby.ask(path, method, b"garbage" if method == "POST" else b"")
+        assert answer is not None
+        if isinstance(expected, int):
+            assert (path, answer.status) == (path, expected)
+        else:
+            assert (path, answer.status, answer.location) == (path, 307, expected(leader))
+            assert answer.body == b""
+    empty = standby.ask("/registrar(1)/registry")
+    assert empty is not None
+    assert json.loads(empty.body) == {}
+    try:
+        ensemble.kill()
+        wait_for(lambda: leader.ended() is not None, "the leader to end")
+        assert leader.ended() == 1
+        assert leader.words().strip().splitlines()[-1].endswith(CANDIDACY)
+        wait_for(lambda: (answer := standby.ask("/state")) and answer.status == 503, "the standby to know nobody")
+        for path in ("/state", "/redirect", "/api/v1/scheduler"):
+            answer = standby.ask(path)
+            assert answer is not None
+            assert (answer.status, answer.body) == (503, b"No leader elected")
+        assert standby.ended() is None
+        assert masters.agent.pid is not None
+    finally:
+        ensemble.start()
+    wait_for(standby.leads, "the standby to lead")
+    wait_for(standby.agents, "the agent to follow")
+
+
+def test_a_leader_that_slept_too_long_does_not_come_back_as_one(masters: Masters) -> None:
+    """SIGSTOP: its session expires, another leads; on SIGCONT it ends, and has written nothing."""
+    leader, standby = masters.start(agent=False)
+    leader.send(signal.SIGSTOP)
+    wait_for(standby.leads, "the standby to lead")
+    registry = standby.ask("/registrar(1)/registry")
+    leader.send(signal.SIGCONT)
+    wait_for(lambda: leader.ended() is not None, "the former leader to end")
+    assert leader.ended() == 1
+    assert "committing suicide!" in leader.words()
+    assert standby.leads()
+    assert standby.ask("/registrar(1)/registry") == registry
+
+
+def test_a_leader_that_is_stopped_in_good_order_hands_over_at_once(masters: Masters) -> None:
+    """It does not let others wait for its session to expire."""
+    leader, standby = masters.start(agent=False)
+    leader.send(signal.SIGTERM)
+    begin = time.monotonic()
+    wait_for(standby.leads, "the standby to lead")
+    assert time.monotonic() - begin < SESSION_SECONDS
+    assert wait_for(lambda: leader.ended() is not None, "the former leader to end")
+    assert leader.ended() == 0
+
+
+def test_the_loss_of_one_server_of_three_changes_nothing(ensemble: Ensemble, masters: Masters) -> None:
+    """Sessions move to another server."""
+    leader, standby = masters.start()
+    for server in ensemble.servers:
+        server.kill()
+        time.sleep(0.3)
+        assert leader.leads()
+        assert standby.follows(leader)
+        server.start()
+        ensemble.wait()
+    assert leader.leads()
+    assert leader.ended() is None
