@@ -181,9 +181,9 @@ class Executor:
         if task is not None:
             self.completed.append(task)
 
-    def completed_with(self, task_id: str, uuid: bytes) -> bool:
-        """Whether an update belongs to a task that is completed, so that its scheduler has acknowledged it."""
-        return any(task.id == task_id and any(s.uuid == uuid for s in task.info.statuses) for task in self.completed)
+    def has_completed(self, task_id: str) -> bool:
+        """Whether a task's terminal update was acknowledged by its scheduler."""
+        return any(task.id == task_id for task in self.completed)
 
     def group_of(self, task_id: str) -> v0.TaskGroupInfo | None:
         """Find the queued task group a task belongs to."""
