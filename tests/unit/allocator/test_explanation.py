@@ -53,30 +53,35 @@ def plain(**options: object) -> World:
 
 
 def deactivated() -> World:
+    """The framework is deactivated."""
     world = plain()
     world.books.deactivate_framework("f")
     return world
 
 
 def suppressed() -> World:
+    """It suppressed its role."""
     world = plain()
     world.books.suppress("f", ["a"])
     return world
 
 
 def inactive_agent() -> World:
+    """The agent is deactivated."""
     world = plain()
     world.books.set_agent_active("s", active=False)
     return world
 
 
 def whitelisted() -> World:
+    """Another host is whitelisted."""
     world = plain()
     world.books.whitelist = frozenset({"other.host"})
     return world
 
 
 def reserved() -> World:
+    """All is reserved for b."""
     world = World()
     world.framework("f", "a")
     world.agent("s", "cpus(b):4;mem(b):1024")
@@ -84,6 +89,7 @@ def reserved() -> World:
 
 
 def hidden() -> World:
+    """All is revocable."""
     world = World()
     world.framework("f", "a")
     world.agent("s", revocable("cpus:4;mem:1024"))
@@ -91,6 +97,7 @@ def hidden() -> World:
 
 
 def gpus() -> World:
+    """The agent has GPUs."""
     world = World()
     world.framework("f", "a")
     world.agent("s", "cpus:4;mem:1024;gpus:1")
@@ -98,6 +105,7 @@ def gpus() -> World:
 
 
 def region() -> World:
+    """The agent is far away."""
     world = World(region="here")
     world.framework("f", "a")
     world.agent("s", "cpus:4;mem:1024", domain=in_region("there"))
@@ -105,6 +113,7 @@ def region() -> World:
 
 
 def old_agent() -> World:
+    """The agent knows no capabilities."""
     world = World()
     world.framework("f", "a")
     world.agent("s", "cpus:4;mem:1024", able=[])
@@ -112,6 +121,7 @@ def old_agent() -> World:
 
 
 def too_small() -> World:
+    """There is next to nothing."""
     world = World()
     world.framework("f", "a")
     world.agent("s", "cpus:0.005;mem:16")
@@ -119,6 +129,7 @@ def too_small() -> World:
 
 
 def own_minimum() -> World:
+    """The framework wants more."""
     world = World()
     filters = v0.OfferFilters()
     filters.min_allocatable_resources.quantities.add().quantities["cpus"].value = 8
@@ -128,6 +139,7 @@ def own_minimum() -> World:
 
 
 def refused() -> World:
+    """The framework declined 6 s ago, for 30."""
     world = plain()
     world.round()
     world.decline("f", "s", 30.0)
@@ -136,6 +148,7 @@ def refused() -> World:
 
 
 def at_limit() -> World:
+    """All that the limit allows is held."""
     world = World()
     world.framework("f", "a")
     world.agent("other", "cpus:4;mem:1024")
@@ -146,6 +159,7 @@ def at_limit() -> World:
 
 
 def headroom() -> World:
+    """All that is free is promised to b."""
     world = plain()
     world.books.update_quota("b", quota(guarantees="cpus:4;mem:1024", limits="cpus:8;mem:2048"))
     return world
@@ -213,8 +227,10 @@ def test_who_holds_the_agent_is_told_with_the_time_and_the_order() -> None:
     assert verdict.outcome is Outcome.TAKEN
     assert [reason.text for reason in verdict.reasons] == [
         "cpus:4; mem:1024 is offered to framework 'shop' (e) for role 'a', which has held the offer for 12.5 s",
-        "Role 'a' has a share of 1.000 and comes at position 1 of 1 roles; the framework has a share of 0.000 and comes"
-        " at position 1 of 2 frameworks in it (smallest weighted dominant share first)",
+        (
+            "Role 'a' has a share of 1.000 and comes at position 1 of 1 roles; the framework has a share of 0.000 and"
+            " comes at position 1 of 2 frameworks in it (smallest weighted dominant share first)"
+        ),
     ]
     assert verdict.reasons[0].facts["seconds"] == 12.5
 

@@ -39,8 +39,8 @@ def unknown_task(task_id: str) -> dict[str, Any]:
     """Describe a task that no framework has."""
     text = (
         f"No framework has or had a task '{task_id}' that this master remembers: it was never launched, it ended long"
-        " ago, or a master before this one knew it and its agent is not back. A scheduler launches a task by accepting an"
-        " offer"
+        " ago, or a master before this one knew it and its agent is not back. A scheduler launches a task by accepting"
+        " an offer"
     )
     return {"id": task_id, "state": None, "where": "unknown", "texts": [text]}
 
