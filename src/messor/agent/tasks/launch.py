@@ -309,6 +309,7 @@ class Launches(Component):
                 self._checkpoints.framework(framework)
             except MesosError as error:
                 log.error("Failed to checkpoint framework %s: %s", framework.id, error)
+        self._updates.manager.resend(framework.id)
 
 
 def _pid(text: str) -> Upid | None:

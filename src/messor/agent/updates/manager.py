@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 FIRST_RESEND = 10.0
 LONGEST_RESEND = 600.0
 """Seconds until an unacknowledged update is sent again: doubling from one to the other."""
+MOMENT = 1.0
+"""Seconds in which a scheduler that is alive answers."""
 
 Forward = Callable[[str, str, Update], None]
 """(framework id, task id, update): sends it to the master."""
@@ -46,7 +48,7 @@ OPERATIONS = StreamKind("operation", is_terminal_operation, operation_acknowledg
 class _Entry:
     """A stream with what it needs beside its bookkeeping."""
 
-    __slots__ = ("framework_id", "log", "resend_after", "stream", "task_id", "ticket")
+    __slots__ = ("framework_id", "log", "resend_after", "sent", "stream", "task_id", "ticket")
 
     def __init__(self, kind: StreamKind, framework_id: str, task_id: str, update_log: UpdateLog | None) -> None:
         self.framework_id = framework_id
@@ -54,6 +56,7 @@ class _Entry:
         self.log = update_log
         self.stream = UpdateStream(kind.is_terminal)
         self.resend_after = FIRST_RESEND
+        self.sent = 0.0
         self.ticket = 0
         """Number of the latest sending; older timer entries are void."""
 
@@ -75,6 +78,7 @@ class UpdateManager:
         self._due: list[tuple[float, int, _Entry]] = []
         self._tickets = 0
         self._timer: Timer | None = None
+        self._timer_at = 0.0
         self._is_paused = True
 
     # --- what comes in -----------------------------------------------------------------------------------------------
@@ -176,9 +180,30 @@ class UpdateManager:
             if entry.stream.pending:
                 self._send(entry, FIRST_RESEND)
 
+    def resend(self, framework_id: str) -> None:
+        """Send the heads of a framework again: its scheduler may be another one, which was told nothing yet.
+
+        One that was just sent may still be acknowledged, so it gets a moment: masters also say who all schedulers are
+        when an agent has registered again.
+        """
+        if self._is_paused:
+            return
+        now = self._clock.monotonic()
+        for entry in list(self._entries.values()):
+            if entry.framework_id != framework_id or not entry.stream.pending:
+                continue
+            if now - entry.sent >= MOMENT:
+                self._send(entry, FIRST_RESEND)
+            else:
+                self._schedule(entry, MOMENT)
+
     def _send(self, entry: _Entry, resend_after: float) -> None:
         head = entry.stream.pending[0]
         self._forward(entry.framework_id, entry.task_id, head)
+        entry.sent = self._clock.monotonic()
+        self._schedule(entry, resend_after)
+
+    def _schedule(self, entry: _Entry, resend_after: float) -> None:
         entry.resend_after = resend_after
         self._tickets += 1
         entry.ticket = self._tickets
@@ -186,12 +211,17 @@ class UpdateManager:
         self._arm()
 
     def _arm(self) -> None:
-        if self._timer is None and self._due:
-            wait = max(self._due[0][0] - self._clock.monotonic(), 0.0)
-            self._timer = self._clock.after(wait, self._resend)
+        if not self._due or (self._timer is not None and self._timer_at <= self._due[0][0]):
+            return
+        if self._timer is not None:
+            # Set for a stream that was sent often already; this one is due before.
+            self._timer.cancel()
+        self._timer_at = self._due[0][0]
+        self._timer = self._clock.after(max(self._timer_at - self._clock.monotonic(), 0.0), self._resend)
 
     def _resend(self) -> None:
         now = self._clock.monotonic()
+        self._timer = None
         expired: list[_Entry] = []
         while self._due and (self._due[0][1] != self._due[0][2].ticket or self._due[0][0] <= now):
             _, ticket, entry = heapq.heappop(self._due)
@@ -199,6 +229,5 @@ class UpdateManager:
                 expired.append(entry)
         for entry in expired:
             log.warning("Resending status update for %s", self._name(entry.framework_id, entry.task_id))
-            self._send(entry, min(entry.resend_after * 2, LONGEST_RESEND))
-        self._timer = None
+            self._send(entry, min(max(entry.resend_after * 2, FIRST_RESEND), LONGEST_RESEND))
         self._arm()

@@ -132,3 +132,40 @@ def test_a_thousand_updates_need_one_timer(desk: Desk) -> None:
     for number in range(1000):
         desk.manager.receive("F", f"T{number}", FIRST, None)
     assert len(calls) == 1
+
+
+def test_a_framework_that_was_taken_over_is_told_at_once(desk: Desk) -> None:
+    """Its new scheduler must not wait for the next attempt, which may be ten minutes away."""
+    desk.receive(LAST)
+    desk.world.advance(700)
+    del desk.sent[:]
+    desk.manager.resend("another framework")
+    assert desk.sent == []
+    desk.manager.resend("F")
+    desk.world.advance(11)
+    assert [time for time, _ in desk.sent] == [700, 710]
+    desk.manager.pause()
+    desk.manager.resend("F")
+    assert len(desk.sent) == 2
+
+
+def test_an_update_that_was_just_sent_gets_a_moment_to_be_acknowledged(desk: Desk) -> None:
+    """A master names all schedulers to an agent that registered again; that alone must repeat nothing."""
+    desk.receive(LAST)
+    desk.manager.resend("F")
+    desk.world.advance(15)
+    assert [time for time, _ in desk.sent] == [0, 1, 11]
+
+
+def test_a_young_update_does_not_wait_for_an_old_one() -> None:
+    """One that was sent in vain for long is due in minutes, another in seconds."""
+    world = World(1)
+    host = world.start("agent", "10.0.0.1", 5051)
+    sent: list[tuple[str, float]] = []
+    manager = UpdateManager(host.clock, host.disk, lambda _f, task_id, _u: sent.append((task_id, round(world.time))))
+    manager.resume()
+    manager.receive("F", "old", FIRST, None)
+    world.advance(700)
+    manager.receive("F", "young", LAST, None)
+    world.advance(31)
+    assert [time for task_id, time in sent if task_id == "young"] == [700, 710, 730]
