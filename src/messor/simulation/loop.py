@@ -102,14 +102,16 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 return bool(predicate())
         return True
 
-    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
-        """Run a coroutine to its end, through as much virtual time as that takes."""
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T], within: float = 3600.0) -> T:
+        """Run a coroutine to its end; raises NeverSettles when that takes more than so many virtual seconds."""
         task = self.create_task(_awaiting(future))
+        end = self._time + within
         while not task.done():
-            if not self.step():
+            if not self.step(end):
                 task.cancel()
-                self.step()
-                raise NeverSettles("it waits for something that will never happen")
+                while self.run_ready():
+                    pass
+                raise NeverSettles(f"it did not end within {within} simulated seconds")
         result: T = task.result()
         return result
 
