@@ -42,6 +42,9 @@ def parse_upid(text: str) -> Upid:
     Raises RemoteProtocolError when the text has no ``@``, no port, a port outside 0–65535, or is not printable ASCII.
     Cached: a peer's name stands in every message it sends.
     """
+    if isinstance(text, bytes):  # what protobuf gives for a string that is not UTF-8
+        message = f"Expecting a UPID of the form 'id@host:port' but got {text!r}"
+        raise RemoteProtocolError(message)
     identifier, at, rest = text.partition("@")
     host, colon, port = rest.rpartition(":")
     # What cannot be printed would break the head of every message sent back there.
