@@ -24,12 +24,10 @@ from messor.drivers.inspection import Inspection
 from messor.drivers.own import own, own_all
 from messor.drivers.reporting import report_raised
 from messor.drivers.scheduler.config import DriverConfig
-from messor.drivers.scheduler.http_transport import JSON, PROTOBUF, HttpTransport
 from messor.drivers.scheduler.interfaces import Transport
-from messor.drivers.scheduler.libprocess_transport import LibprocessTransport
 from messor.drivers.scheduler.session import SchedulerSession
+from messor.drivers.scheduler.settings import TRANSPORTS, make_transport, own_credential, read_settings
 from messor.errors import ConfigurationError, MesosError
-from messor.model.durations import parse_duration
 from messor.protos import v0, v0_scheduler
 from messor.runtime.address import Address
 from messor.runtime.host import Host
@@ -44,15 +42,14 @@ RUNNING = v0.DRIVER_RUNNING
 ABORTED = v0.DRIVER_ABORTED
 STOPPED = v0.DRIVER_STOPPED
 
-TRANSPORTS = ("libprocess", "http", "http+json")
-
 
 class MesosSchedulerDriver(Inspection):
     """Connect a scheduler to a Mesos master.
 
-    master: ``host:port``, ``master@host:port``, ``file:///path`` holding one of them, or ``local`` for a cluster
-    started for this driver. transport: ``libprocess`` (the classic one), ``http`` (v1, protobuf) or ``http+json``; a
-    master that starts with ``http://`` means ``http``. Environment: MESOS_REGISTRATION_BACKOFF_FACTOR, LIBPROCESS_IP,
+    master: ``host:port``, ``master@host:port``, ``zk://[user:password@]host:port,…/path``, a list ``a:5050,b:5050`` of
+    masters, ``file:///path`` holding one of them, or ``local`` for a cluster started for this driver. transport:
+    ``libprocess`` (the classic one), ``http`` (v1, protobuf) or ``http+json``; a master that starts with ``http://``
+    means ``http``. Environment: MESOS_REGISTRATION_BACKOFF_FACTOR, MESOS_AUTHENTICATION_*, LIBPROCESS_IP,
     LIBPROCESS_PORT.
     """
 
@@ -74,8 +71,9 @@ class MesosSchedulerDriver(Inspection):
         address: where to listen, instead of what LIBPROCESS_* say. raise_errors: see DriverConfig, with which every
         setting has a name.
 
-        Raises TypeError for a missing scheduler, framework or master, ConfigurationError for an unknown transport or
-        for a credential (authentication is not supported yet).
+        credential: a mesos.Credential, a pair of principal and secret, or a callable that gives one when it is needed.
+        Raises TypeError for a missing scheduler, framework or master and for what is no credential, ConfigurationError
+        for an unknown transport.
         """
         if isinstance(implicitAcknowledgements, Message) and credential is None:
             implicitAcknowledgements, credential = 1, implicitAcknowledgements  # noqa: N806
@@ -83,8 +81,6 @@ class MesosSchedulerDriver(Inspection):
             raise TypeError("a scheduler is required")
         if not isinstance(master, str) or not master:
             raise TypeError("a master address (a string such as 'host:5050') is required")
-        if credential is not None:
-            raise ConfigurationError("Authenticating frameworks is not supported yet; leave the credential out")
         if master.startswith("http://"):
             master, transport = master.removeprefix("http://").rstrip("/"), transport or "http"
         transport = transport or "libprocess"
@@ -101,6 +97,7 @@ class MesosSchedulerDriver(Inspection):
             self._framework.hostname = socket.gethostname()
         self._master = master
         self._transport_name = transport
+        self._credential = own_credential(credential)
         self._address = address
         self._raise_errors = raise_errors
         self._implicit = bool(implicitAcknowledgements)
@@ -180,7 +177,7 @@ class MesosSchedulerDriver(Inspection):
             self._cluster = importlib.import_module("messor.local.cluster").LocalCluster(agents=1)
             self._cluster.start()
             master = self._cluster.master
-        factor = os.environ.get("MESOS_REGISTRATION_BACKOFF_FACTOR", "2secs")
+        self._settings = read_settings(os.environ)
         thread = self._make_thread()
         node = thread.start()
         try:
@@ -190,7 +187,7 @@ class MesosSchedulerDriver(Inspection):
                 self._make_detector(node, master),
                 self._make_transport(),
                 _Listener(self),
-                backoff_factor=parse_duration(factor),
+                backoff_factor=self._settings.backoff_factor,
                 suppressed_roles=self._suppressed,
             )
         except BaseException:
@@ -215,9 +212,7 @@ class MesosSchedulerDriver(Inspection):
     def _make_transport(self) -> Transport:
         if callable(self._transport_name):
             return self._transport_name()
-        if self._transport_name == "libprocess":
-            return LibprocessTransport()
-        return HttpTransport(JSON if self._transport_name == "http+json" else PROTOBUF)
+        return make_transport(self._transport_name, self._settings, self._credential)
 
     def stop(self, failover: bool = False) -> int:
         """End; unless failover is set, a connected framework is torn down and its tasks killed."""
