@@ -38,6 +38,12 @@ def test_a_program_for_pymesos_schedules_executes_and_operates(cluster: LocalClu
     run([sys.executable, str(PROGRAMS / "pymesos_scheduler.py"), cluster.master, "12"], PYTHONPATH=path())
 
 
+def test_commands_run_on_the_cluster_as_if_they_were_here(cluster: LocalCluster) -> None:
+    """pymesos.subprocess, which in the original fails on Python 3."""
+    master = {"MESOS_MASTER": cluster.master, "PYTHONPATH": path()}
+    assert run([sys.executable, str(PROGRAMS / "pymesos_subprocess.py")], **master) == ""
+
+
 def test_pymesos_own_tests_pass(tmp_path: Path) -> None:
     """All of them, the ones of private methods too: users' subclasses and mocks rely on those."""
     tests = need(SOURCE / "tests", "pymesos' repository")

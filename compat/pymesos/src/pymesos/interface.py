@@ -59,7 +59,7 @@ class Scheduler:
     def executorLost(self, driver: Any, executorId: Any, slaveId: Any, status: Any) -> None:
         """Hear that an executor ended; status is a wait(2) status word."""
 
-    def error(self, driver: Any, message: Any) -> None:  # noqa: ARG002
+    def error(self, driver: Any, message: Any) -> None:
         """Hear of an unrecoverable error; written to stderr unless overridden."""
         print("Error from Mesos:", message, file=sys.stderr)
 
@@ -169,7 +169,7 @@ class Executor:
     def shutdown(self, driver: Any) -> None:
         """Kill all tasks; the process group is killed after the grace period."""
 
-    def error(self, driver: Any, message: Any) -> None:  # noqa: ARG002
+    def error(self, driver: Any, message: Any) -> None:
         """Hear of an unrecoverable error; written to stderr unless overridden."""
         print("Error from Mesos:", message, file=sys.stderr)
 

@@ -318,7 +318,7 @@ class Caller:
             self._conn = CallConnection(*parse_address(target), self._http_timeout)
         return self._conn
 
-    def _moved(self, location: str) -> bool:  # noqa: ARG002
+    def _moved(self, location: str) -> bool:
         """Follow a redirect; tells whether to try again."""
         return False
 
