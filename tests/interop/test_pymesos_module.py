@@ -74,7 +74,7 @@ def test_pymesos_own_examples_run(cluster_with_path: LocalCluster, tmp_path: Pat
         for name in ("operator_v1.py", "scheduler.py"):
             command = [sys.executable, str(examples / name), cluster_with_path.master]
             programs.append(subprocess.Popen(command, stdout=out, stderr=out, env=environment))
-        operator, scheduler = programs
+        _, scheduler = programs
         try:
             wait_for(log, ["Task added", "Task updated", "TASK_RUNNING"])
             scheduler.send_signal(signal.SIGINT)
