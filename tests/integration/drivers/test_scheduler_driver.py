@@ -11,8 +11,8 @@ import pytest
 
 from integration.drivers.conftest import Heard, Stage, wait_for
 from messor.drivers.scheduler.callbacks import MesosSchedulerDriver
-from messor.errors import ConfigurationError
 from messor.protos import internal, v0, v0_scheduler
+from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMessage
 from messor.wire.upid import Upid
 from support import builders
 from support.fakes import FakeMaster, Recorder
@@ -480,10 +480,46 @@ def test_s46_calls_may_come_from_other_threads(registered: Play) -> None:
     registered.wait_call(Call.REVIVE, 200)
 
 
-def test_a_credential_is_refused_with_a_sentence() -> None:
-    """It is never ignored."""
-    with pytest.raises(ConfigurationError, match="not supported yet"):
-        MesosSchedulerDriver(Heard(), builders.framework_info(), "h:1", credential=v0.Credential(principal="p"))
+def test_s42_a_credential_is_proved_before_anything_is_asked(stage: Stage, master: FakeMaster) -> None:
+    """The master hears for whom, from the authenticatee, and no SUBSCRIBE before its verdict."""
+    credential = v0.Credential(principal="p", secret="s")
+    play = Play(stage, master, credential=credential)
+    play.driver.start()
+    wait_for(lambda: master.received(AuthenticateMessage), "the request to be authenticated")
+    sender = master.last_sender(AuthenticateMessage)
+    assert sender.id == "crammd5-authenticatee(1)"
+    assert master.last(AuthenticateMessage).pid.startswith("scheduler-")
+    assert not play.calls(Call.SUBSCRIBE)
+    play.driver.stop(True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("MESOS_REGISTRATION_BACKOFF_FACTOR", "soon", "MESOS_REGISTRATION_BACKOFF_FACTOR='soon' is not a duration"),
+        ("MESOS_AUTHENTICATION_TIMEOUT_MIN", "1", "MESOS_AUTHENTICATION_TIMEOUT_MIN='1' is not a duration"),
+        ("MESOS_AUTHENTICATEE", "kerberos", "Authenticatee 'kerberos' not found"),
+    ],
+)
+def test_s45_a_bad_variable_is_an_error_that_names_it(
+    master: FakeMaster, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    """Told by ``error``, never by a traceback."""
+    monkeypatch.setenv(name, value)
+    heard = Heard()
+    driver = MesosSchedulerDriver(heard, builders.framework_info(), f"127.0.0.1:{master.upid.port}")
+    assert driver.start() == ABORTED
+    assert heard.wait("error")[0].startswith(sentence)
+
+
+def test_s45_a_driver_on_loopback_says_that_no_remote_master_reaches_it(
+    play: Play, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commonest reason for a framework that never registers."""
+    monkeypatch.setenv("LIBPROCESS_IP", "127.0.0.1")
+    play.driver.start()
+    play.wait_call(Call.SUBSCRIBE)
+    assert any("bound to loopback interface" in message for message in caplog.messages)
 
 
 def test_wrong_types_are_named() -> None:

@@ -43,6 +43,12 @@ ABORTED = v0.DRIVER_ABORTED
 STOPPED = v0.DRIVER_STOPPED
 
 
+LOOPBACK = (
+    "Scheduler driver bound to loopback interface! Cannot communicate with remote master(s). You might want to set"
+    " 'LIBPROCESS_IP' environment variable to use a routable IP address."
+)
+
+
 class MesosSchedulerDriver(Inspection):
     """Connect a scheduler to a Mesos master.
 
@@ -180,6 +186,8 @@ class MesosSchedulerDriver(Inspection):
         self._settings = read_settings(os.environ)
         thread = self._make_thread()
         node = thread.start()
+        if node.network.ip.startswith("127.") and self._transport_name == "libprocess":
+            log.warning(LOOPBACK)
         try:
             session = SchedulerSession(
                 f"scheduler-{node.chance.uuid()}",
