@@ -6,6 +6,7 @@ against a real cluster.
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import threading
@@ -313,6 +314,63 @@ def test_s71_a_credential_handler_is_asked_each_time_and_not_before() -> None:
     assert (handler().principal, handler().secret) == ("me", "secret-2")
     with pytest.raises(ConfigurationError, match="no username"):
         CredentialHandler(lambda: "", "x")()
+
+
+@pytest.fixture(scope="module")
+def secure_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A master that wants to know every framework."""
+    folder = tmp_path_factory.mktemp("secure")
+    credentials = folder / "credentials"
+    credentials.write_text(json.dumps({"credentials": [{"principal": "me", "secret": "right"}]}))
+    credentials.chmod(0o600)
+    flags = {
+        "authenticate_frameworks": "true",
+        "authenticate_http_frameworks": "true",
+        "http_framework_authenticators": "basic",
+        "credentials": credentials,
+    }
+    with LocalCluster(agents=0, work_dir=folder / "cluster", master_flags=flags) as running:
+        yield running
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("kind", ["credential", "handler"])
+def test_s71_a_driver_authenticates_with_a_credential_or_a_handler(
+    secure_cluster: LocalCluster, drivers: list[MesosSchedulerDriver], transport: str, kind: str
+) -> None:
+    """The handler is asked when the driver starts, not when it is made; Connected() includes authentication."""
+    asked: list[str] = []
+
+    def password() -> str:
+        asked.append("password")
+        return "right"
+
+    secret: dict[str, Any] = {"credential": v0.Credential(principal="me", secret="right")}
+    if kind == "handler":
+        secret = {"credential_handler": CredentialHandler("me", password)}
+    scheduler = MockScheduler()
+    made = config(secure_cluster.master, scheduler=scheduler, transport=transport, **secret)
+    made.framework.principal = "me"
+    driver = MesosSchedulerDriver.from_config(made)
+    drivers.append(driver)
+    assert not asked
+    driver.start()
+    scheduler.wait_for("registered")
+    assert driver.Connected()
+    assert bool(asked) == (kind == "handler")
+
+
+@TRANSPORTS
+def test_s71_a_refused_secret_is_an_error_and_never_connects(secure_cluster: LocalCluster, transport: str) -> None:
+    """The driver is aborted, and says why."""
+    scheduler = MockScheduler()
+    handler = CredentialHandler("me", "wrong")
+    made = config(secure_cluster.master, scheduler=scheduler, transport=transport, credential_handler=handler)
+    driver = MesosSchedulerDriver.from_config(made)
+    assert driver.run() == v0.DRIVER_ABORTED
+    assert scheduler.names() == ["error"]
+    assert not driver.Connected()
+    driver.stop()
 
 
 @TRANSPORTS
