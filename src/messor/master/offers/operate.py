@@ -19,14 +19,8 @@ from messor.master.validation.operations import (
     NO_V0_FEEDBACK,
     operation_name,
     read_operation,
-    refuse_disk_operation,
-    validate_create,
-    validate_destroy,
     validate_feedback,
-    validate_grow,
-    validate_reserve,
-    validate_shrink,
-    validate_unreserve,
+    validate_operation,
 )
 from messor.model.conversions import conversions_of
 from messor.model.resources import Resources
@@ -86,7 +80,7 @@ class Operating(Component):
         """Apply one operation, or tell the framework why not."""
         framework, agent = transaction.framework, transaction.agent
         try:
-            self._validate(operation, framework, agent)
+            validate_operation(operation, framework, agent)
         except InvalidRequest as error:
             self.drop(framework, operation, f"{error}; on agent {agent}")
             return
@@ -100,26 +94,6 @@ class Operating(Component):
             self._convert(operation, transaction)
         except InvalidRequest as error:
             self.drop(framework, operation, str(error))
-
-    def _validate(self, operation: v0.Offer.Operation, framework: FrameworkRecord, agent: AgentRecord) -> None:
-        principal = framework.info.principal if framework.info.HasField("principal") else None
-        match operation.type:
-            case Operation.RESERVE:
-                validate_reserve(operation.reserve, agent, principal, framework)
-            case Operation.UNRESERVE:
-                validate_unreserve(operation.unreserve)
-            case Operation.CREATE:
-                validate_create(operation.create, agent, principal, framework)
-            case Operation.DESTROY:
-                validate_destroy(operation.destroy, agent.checkpointed, agent.used)
-            case Operation.GROW_VOLUME:
-                validate_grow(operation.grow_volume, agent)
-            case Operation.SHRINK_VOLUME:
-                validate_shrink(operation.shrink_volume, agent)
-            case Operation.CREATE_DISK:
-                refuse_disk_operation(operation.create_disk.source)
-            case _:
-                refuse_disk_operation(operation.destroy_disk.source)
 
     def _free(self, destroy: v0.Offer.Operation.Destroy, agent: AgentRecord) -> None:
         """Take back other offers of the volumes: shared ones may be offered several times."""

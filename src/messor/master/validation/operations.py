@@ -93,6 +93,28 @@ def read_operation(operation: v0.Offer.Operation, role: str | None) -> None:
             resource.allocation_info.role = role
 
 
+def validate_operation(operation: v0.Offer.Operation, framework: FrameworkRecord, agent: AgentRecord) -> None:
+    """Check an operation, other than a launch, that ``read_operation`` has read; raises InvalidRequest."""
+    principal = framework.info.principal if framework.info.HasField("principal") else None
+    match operation.type:
+        case Operation.RESERVE:
+            validate_reserve(operation.reserve, agent, principal, framework)
+        case Operation.UNRESERVE:
+            validate_unreserve(operation.unreserve)
+        case Operation.CREATE:
+            validate_create(operation.create, agent, principal, framework)
+        case Operation.DESTROY:
+            validate_destroy(operation.destroy, agent.checkpointed, agent.used)
+        case Operation.GROW_VOLUME:
+            validate_grow(operation.grow_volume, agent)
+        case Operation.SHRINK_VOLUME:
+            validate_shrink(operation.shrink_volume, agent)
+        case Operation.CREATE_DISK:
+            refuse_disk_operation(operation.create_disk.source)
+        case _:
+            refuse_disk_operation(operation.destroy_disk.source)
+
+
 # --- reservations ----------------------------------------------------------------------------------------------------
 
 
