@@ -1,6 +1,8 @@
 """A pymesos scheduler: tasks on its own executor, a killed task, reconciliation, both operator drivers.
 
-pymesos_scheduler.py MASTER TASKS
+pymesos_scheduler.py MASTER TASKS [HOST:PORT]
+
+HOST:PORT: the master for the operator drivers, which do not understand zk://.
 """
 
 import os
@@ -20,6 +22,7 @@ from pymesos import (
 )
 
 MASTER, TASKS = sys.argv[1], int(sys.argv[2])
+OPERATED = sys.argv[3] if len(sys.argv) > 3 else MASTER
 EXECUTOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pymesos_executor.py")
 
 
@@ -114,7 +117,7 @@ class Watcher(OperatorMaster):
 def operator_calls(runner):
     """Call what both operator drivers offer for reading."""
     watcher = Watcher()
-    master = MesosOperatorMasterDriver(MASTER, watcher)
+    master = MesosOperatorMasterDriver(OPERATED, watcher)
     master.start()
     assert master.getHealth()["get_health"]["healthy"] is True
     assert master.getVersion()["get_version"]["version_info"]["version"].count(".") == 2

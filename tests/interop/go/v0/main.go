@@ -1,6 +1,6 @@
 // A scheduler and an executor on mesos-go's v0 API (libprocess), in one program.
 //
-//	v0 HOST:PORT TASKS    run TASKS tasks on our own executor, exit 0 when all finished
+//	v0 MASTER TASKS       HOST:PORT or zk://…; run TASKS tasks on our own executor, exit 0 when all finished
 //	v0 executor           what the agent starts
 package main
 
@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	_ "github.com/mesos/mesos-go/api/v0/detector/zoo"
 	"github.com/mesos/mesos-go/api/v0/executor"
 	mesos "github.com/mesos/mesos-go/api/v0/mesosproto"
 	util "github.com/mesos/mesos-go/api/v0/mesosutil"
