@@ -329,7 +329,7 @@ def secure_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCl
         "http_framework_authenticators": "basic",
         "credentials": credentials,
     }
-    with LocalCluster(agents=0, work_dir=folder / "cluster", master_flags=flags) as running:
+    with LocalCluster(agents=1, work_dir=folder / "cluster", master_flags=flags) as running:
         yield running
 
 
