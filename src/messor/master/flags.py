@@ -12,7 +12,7 @@ from typing import Annotated
 from messor.errors import InvalidRequest
 from messor.model.durations import duration_text, parse_duration
 from messor.model.quantities import parse_min_allocatable
-from messor.model.roles import parse_roles
+from messor.model.roles import parse_roles, parse_weights
 from messor.runtime.flag_types import Bytes, Duration, Json, Kind, Path
 from messor.runtime.flags import flag
 
@@ -24,7 +24,6 @@ NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everyth
 NO_MODULES = "Modules are not supported yet."
 NO_DOMAINS = "Fault domains are not supported yet."
 NO_CONSTRAINTS = "Offer constraints are not supported yet."
-NO_WEIGHTS = "Weights are not supported yet; all roles weigh the same."
 ROLES_DEPRECATED = "The '--roles' flag is deprecated; any role name can be used without it."
 NO_RATE_LIMITS = "Rate limits are not supported yet."
 NO_REPLICATED_LOG = "There is no replicated log; the registry is kept in a file below --work_dir."
@@ -116,6 +115,14 @@ def _roles(value: str | None) -> str | None:
         parse_roles(value or "")
     except InvalidRequest as error:
         return f"Failed to parse roles: {error}"
+    return None
+
+
+def _weights(value: str | None) -> str | None:
+    try:
+        parse_weights(value or "")
+    except InvalidRequest as error:
+        return str(error)
     return None
 
 
@@ -285,7 +292,9 @@ class MasterFlags:
         deprecated=ROLES_DEPRECATED,
     )
     weights: str | None = flag(
-        None, "Deprecated: weights of roles, as `role=weight,role=weight`.", unsupported=NO_WEIGHTS
+        None,
+        "Weights of roles, as `role=weight,role=weight`; used until weights were changed for the first time.",
+        check=_weights,
     )
 
     # --- frameworks --------------------------------------------------------------------------------------------------

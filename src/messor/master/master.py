@@ -30,6 +30,8 @@ from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
 from messor.master.agents.whitelist import Whitelist
 from messor.master.authentication import Authentication, http_authentication
+from messor.master.cluster.quotas import Quotas
+from messor.master.cluster.weights import Weights
 from messor.master.doors.allocator_views import AllocatorViews
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
@@ -72,6 +74,7 @@ from messor.master.tasks.kill import Kills
 from messor.master.tasks.reconcile import Reconciliation
 from messor.master.tasks.updates import TaskUpdates
 from messor.model.quantities import parse_min_allocatable
+from messor.model.roles import parse_weights
 from messor.protos import v0
 from messor.runtime.actor import Actor, Component
 from messor.runtime.host import Host
@@ -365,6 +368,7 @@ class Master(Actor):
         state, flags, leadership = self.state, self.flags, self.leadership
         state_view = StateView(state=state, flags=flags, leadership=leadership)
         roles_view, v1_view = RolesView(state=state), V1View(state=state)
+        self._build_cluster(roles_view)
         self.event_stream = EventStream(state=state, host=self.host, flags=flags, metrics=self.metrics, v1_view=v1_view)
         self.operator_calls = OperatorCalls(
             state=state,
@@ -375,7 +379,8 @@ class Master(Actor):
             v1_view=v1_view,
             roles_view=roles_view,
             event_stream=self.event_stream,
-            operations=self.operation_calls.deeds,
+            answers={**self.quotas.answers, **self.weights.answers},
+            deeds={**self.operation_calls.deeds, **self.quotas.deeds, **self.weights.deeds},
         )
         self.endpoints_v0 = Endpoints(
             state=state,
@@ -388,6 +393,28 @@ class Master(Actor):
         )
         self.allocator_views = AllocatorViews(
             state=state, allocator=self.allocator, leadership=leadership, host=self.host
+        )
+
+    def _build_cluster(self, roles_view: RolesView) -> None:
+        """Build what operators decide about the cluster as a whole."""
+        whitelisted = self.framework_updates.allowed_roles
+        self.quotas = Quotas(
+            state=self.state,
+            allocator=self.allocator,
+            registrar=self.registrar,
+            leadership=self.leadership,
+            rescinder=self.rescinder,
+            roles_view=roles_view,
+            whitelisted=whitelisted,
+        )
+        self.weights = Weights(
+            state=self.state,
+            allocator=self.allocator,
+            registrar=self.registrar,
+            leadership=self.leadership,
+            rescinder=self.rescinder,
+            given=parse_weights(self.flags.weights or ""),
+            whitelisted=whitelisted,
         )
 
     def components(self) -> Iterable[Component]:
@@ -404,6 +431,8 @@ class Master(Actor):
             self.scheduler_messages,
             self.operation_updates,
             self.operation_calls,
+            self.quotas,
+            self.weights,
             self.operator_calls,
             self.endpoints_v0,
             self.allocator_views,
@@ -421,7 +450,8 @@ class Master(Actor):
 
     def _recovered(self, contents: Contents) -> None:
         """Begin to allocate, now that it is known who may come back."""
-        self.allocator.recover(len(contents.admitted), {})
+        self.allocator.recover(len(contents.admitted), self.quotas.recover(contents))
+        self.weights.recover(contents)
         self.allocator.start()
         self.whitelist.begin()
 

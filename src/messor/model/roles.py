@@ -47,6 +47,31 @@ def parse_roles(text: str) -> list[str]:
     return roles
 
 
+def parse_weights(text: str) -> dict[str, float]:
+    """Read ``--weights``: ``role=weight,role=weight``; raises InvalidRequest."""
+    weights: dict[str, float] = {}
+    for token in text.split(","):
+        if not token:
+            continue
+        parts = [part for part in token.split("=") if part]
+        if len(parts) != 2:
+            form = "--weights should be of the form 'role=weight,role=weight'"
+            raise InvalidRequest(f"Invalid weight: '{token}'. {form}")
+        role = parts[0].strip()
+        try:
+            validate_role(role)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"Invalid weight: '{token}'. {error}") from None
+        try:
+            weight = float(parts[1])
+        except ValueError:
+            weight = 0.0
+        if not 0 < weight < float("inf"):
+            raise InvalidRequest(f"Invalid weight: '{token}'. Weights must be positive")
+        weights[role] = weight
+    return weights
+
+
 def is_strict_subrole(role: str, of: str) -> bool:
     """Whether a role lies strictly below another: ``a/b`` below ``a``."""
     return len(role) > len(of) and role[len(of)] == "/" and role.startswith(of)

@@ -153,7 +153,6 @@ def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) ->
         "--modules_dir=/etc/modules",
         "--firewall_rules={}",
         "--rate_limits={}",
-        "--weights=a=2",
         "--memory_profiling",
     ],
 )

@@ -25,8 +25,6 @@ from messor.wire.media_types import JSON
 SCRIPT = "text/javascript"
 
 LATER = {
-    "/weights": "weights",
-    "/quota": "quota",
     "/maintenance/schedule": "maintenance",
     "/maintenance/status": "maintenance",
     "/machine/down": "maintenance",
@@ -140,8 +138,6 @@ class Endpoints(Component):
 
     # --- of features that are not built yet --------------------------------------------------------------------------
 
-    @endpoint("/weights", methods=("GET", "PUT"), realm="readwrite")
-    @endpoint("/quota", methods=("GET", "POST", "DELETE"), realm="readwrite")
     @endpoint("/maintenance/schedule", methods=("GET", "POST"), realm="readwrite")
     @endpoint("/maintenance/status", methods=("GET",), realm="readonly")
     @endpoint("/machine/down", methods=("POST",), realm="readwrite")

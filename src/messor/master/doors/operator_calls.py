@@ -6,7 +6,7 @@ later version of Messor will do is refused with 501 and a sentence, not ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -33,13 +33,12 @@ from messor.wire.versions import devolve, evolve
 
 Call = v0_master.Call
 Answer = v1_master.Response
+Reply = Response | Awaitable[Response]
 
 ROLE_RESOURCES = ("cpus", "disk", "gpus", "mem")
 """What GET_ROLES shows of a role's resources."""
 
 LATER = {
-    Call.GET_WEIGHTS: "weights",
-    Call.UPDATE_WEIGHTS: "weights",
     Call.GET_MAINTENANCE_STATUS: "maintenance",
     Call.GET_MAINTENANCE_SCHEDULE: "maintenance",
     Call.UPDATE_MAINTENANCE_SCHEDULE: "maintenance",
@@ -49,10 +48,6 @@ LATER = {
     Call.DEACTIVATE_AGENT: "deactivating agents",
     Call.REACTIVATE_AGENT: "reactivating agents",
     Call.MARK_AGENT_GONE: "marking agents gone",
-    Call.GET_QUOTA: "quota",
-    Call.UPDATE_QUOTA: "quota",
-    Call.SET_QUOTA: "quota",
-    Call.REMOVE_QUOTA: "quota",
 }
 """Calls of features that are not built yet."""
 
@@ -71,9 +66,10 @@ class OperatorCalls(Component):
         v1_view: V1View,
         roles_view: RolesView,
         event_stream: EventStream,
-        operations: Mapping[int, Callable[[Any, Request], Response]],
+        answers: Mapping[int, Callable[[Any, Request], v1_master.Response]],
+        deeds: Mapping[int, Callable[[Any, Request], Reply]],
     ) -> None:
-        """operations: what applies offer operations, by type of call."""
+        """answers: what others show, by type of call. deeds: what others do."""
         self.state = state
         self.host = host
         self.flags = flags
@@ -98,15 +94,16 @@ class OperatorCalls(Component):
             Call.GET_TASKS: lambda *_: Answer(type=Answer.GET_TASKS, get_tasks=v1_view.get_tasks()),
             Call.GET_ROLES: self._roles,
             Call.GET_MASTER: self._master,
+            **answers,
         }
-        self._deeds: dict[int, Callable[[Any, Request], Response | None]] = {
+        self._deeds: dict[int, Callable[[Any, Request], Reply | None]] = {
             Call.SET_LOGGING_LEVEL: self._set_logging_level,
             Call.TEARDOWN: self._teardown,
-            **operations,
+            **deeds,
         }
 
     @endpoint("/api/v1", realm="readwrite")
-    def api(self, request: Request) -> Response:
+    def api(self, request: Request) -> Reply:
         """Answer an operator's call, or begin the stream of events."""
         self.leadership.check(request)
         if request.method != "POST":
@@ -177,7 +174,8 @@ class OperatorCalls(Component):
         answer = Answer(type=Answer.GET_ROLES)
         answer.get_roles.SetInParent()
         for use in self.roles_view.roles():
-            role = answer.get_roles.roles.add(name=use.name, weight=DEFAULT_WEIGHT)
+            weight = self.state.weights.get(use.name, DEFAULT_WEIGHT)
+            role = answer.get_roles.roles.add(name=use.name, weight=weight)
             role.frameworks.extend(v1.FrameworkID(value=each) for each in use.frameworks)
             quantities = use.resources()
             for name in ROLE_RESOURCES:

@@ -11,6 +11,7 @@ from messor.master.doors.state_view import StateView, all_tasks, offered_to
 from messor.master.flags import MasterFlags
 from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
+from messor.model.quotas import DEFAULT_QUOTA
 from messor.model.ranges import Items, Ranges
 from messor.model.resource import Kind
 from messor.model.resources import Resources
@@ -128,7 +129,7 @@ class RolesView:
         self.state = state
 
     def roles(self) -> list[RoleUse]:
-        """List the known roles, sorted: those of frameworks and of reservations, and all roles above them."""
+        """List the known roles, sorted: of frameworks, reservations, quotas and weights, and all roles above them."""
         uses = {name: RoleUse(name) for name in self._names()}
         for framework in self.state.frameworks.values():
             for role in framework.roles:
@@ -144,7 +145,26 @@ class RolesView:
 
     def pieces(self) -> list[bytes]:
         """Write ``/roles``."""
-        return [dumps({"roles": [_role_dict(use) for use in self.roles()]})]
+        return [dumps({"roles": [self._role_dict(use) for use in self.roles()]})]
+
+    def _role_dict(self, use: RoleUse) -> dict[str, Any]:
+        """Give a role as ``/roles`` shows it."""
+        quota = self.state.quotas.get(use.name, DEFAULT_QUOTA)
+        return {
+            "name": use.name,
+            "weight": number(self.state.weights.get(use.name, DEFAULT_WEIGHT)),
+            "quota": {
+                "role": use.name,
+                "guarantee": _quantities_dict(quota.guarantees),
+                "limit": {name: number(to_float(milli)) for name, milli in sorted(quota.limits.items())},
+                "consumed": _quantities_dict(use.consumed()),
+            },
+            "resources": _quantities_dict(use.resources()),
+            "allocated": _quantities_dict(use.allocated),
+            "offered": _quantities_dict(use.offered),
+            "reserved": _quantities_dict(use.reserved),
+            "frameworks": use.frameworks,
+        }
 
     def _names(self) -> list[str]:
         """Collect the names of the known roles."""
@@ -158,6 +178,7 @@ class RolesView:
         for framework in self.state.frameworks.values():
             for offer in framework.offers.values():
                 names.add(offer.role)
+        names.update(self.state.quotas, self.state.weights)
         for name in list(names):
             names.update(ancestors(name))
         return sorted(names)
@@ -195,22 +216,3 @@ def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
 def _quantities_dict(quantities: Mapping[str, int]) -> dict[str, Any]:
     """Give quantities by name, sorted, without zeros."""
     return {name: number(to_float(milli)) for name, milli in sorted(quantities.items()) if milli}
-
-
-def _role_dict(use: RoleUse) -> dict[str, Any]:
-    """Give a role as ``/roles`` shows it."""
-    return {
-        "name": use.name,
-        "weight": DEFAULT_WEIGHT,
-        "quota": {
-            "role": use.name,
-            "guarantee": {},
-            "limit": {},
-            "consumed": _quantities_dict(use.consumed()),
-        },
-        "resources": _quantities_dict(use.resources()),
-        "allocated": _quantities_dict(use.allocated),
-        "offered": _quantities_dict(use.offered),
-        "reserved": _quantities_dict(use.reserved),
-        "frameworks": use.frameworks,
-    }

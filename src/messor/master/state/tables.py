@@ -16,6 +16,7 @@ from messor.master.state.offer import OfferRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.signals import Signals
 from messor.master.state.task import TaskRecord
+from messor.model.quotas import Quota
 from messor.model.resources import Resources
 from messor.protos import v0
 from messor.wire.upid import Upid
@@ -50,6 +51,10 @@ class MasterState:
         self.unreachable_tasks: dict[str, dict[str, list[str]]] = {}
         """Task ids by framework id by unreachable agent, to find them when it returns or is forgotten."""
         self.offers: dict[str, OfferRecord] = {}
+        self.quotas: dict[str, Quota] = {}
+        """By top-level role; a quota that was reset stays, empty, until the next failover."""
+        self.weights: dict[str, float] = {}
+        """Of roles an operator gave one; all others weigh 1."""
         self.next_framework = 0
         self.next_agent = 0
         self.next_offer = 0

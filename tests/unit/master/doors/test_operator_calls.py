@@ -148,10 +148,10 @@ def test_the_master_says_who_and_how_it_is(busy: Any) -> None:
             "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'",
         ),
         (
-            b'{"type":"GET_QUOTA"}',
+            b'{"type":"START_MAINTENANCE"}',
             {},
-            501,
-            "GET_QUOTA is not supported yet: this version of Messor lacks quota",
+            400,
+            "Failed to validate master::Call: Expecting 'start_maintenance' to be present",
         ),
     ],
 )

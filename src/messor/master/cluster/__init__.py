@@ -1,0 +1,1 @@
+"""What operators decide about the cluster as a whole: quota, weights, maintenance."""
