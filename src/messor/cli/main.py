@@ -10,6 +10,11 @@ PROGRAMS = {
     "master": ("messor.master.main", "the master"),
     "agent": ("messor.agent.main", "an agent"),
     "execute": ("messor.cli.execute", "run one command as a task and wait for it"),
+    "why": ("messor.cli.why", "why a framework, role or task is or is not offered agents"),
+    "fit": ("messor.cli.fit", "whether and where tasks of a size fit, now and ever"),
+    "validate": ("messor.cli.validate", "check a TaskInfo or an ACCEPT before a master does"),
+    "top": ("messor.cli.top", "shares, quotas and holdings of roles and frameworks, live"),
+    "record": ("messor.cli.record", "write a timeline of offers, allocations and shares as one HTML file"),
 }
 
 
@@ -59,7 +64,7 @@ def _usage() -> str:
     width = max(map(len, PROGRAMS))
     lines = [f"  messor {name:<{width}}  {what}" for name, (_, what) in PROGRAMS.items()]
     return "\n".join(
-        ["Usage: messor PROGRAM [--flag=value …]", "", *lines, "", "messor PROGRAM --help lists its flags."]
+        ["Usage: messor PROGRAM [ARGUMENT …] [--flag=value …]", "", *lines, "", "messor PROGRAM --help tells more."]
     )
 
 
