@@ -21,6 +21,7 @@ Ts = TypeVarTuple("Ts")
 log = logging.getLogger(__name__)
 
 MOST_EVENTS_TO_SETTLE = 2_000_000
+WEEK = 7 * 86400.0
 
 
 class NeverSettles(AssertionError):
@@ -37,6 +38,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._waiting: list[tuple[float, int, bool, asyncio.Handle]] = []
         self._in_flight = 0
         self._sequence = 0
+        self._since_jump = 0
         self._running = False
         self._closed = False
         self.failures: list[str] = []
@@ -52,18 +54,24 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def step(self, until: float = float("inf")) -> bool:
         """Run one callback: a ready one, else jump to what falls due next, if by then; False when there is none."""
-        if not self._ready and not self._jump(until):
+        if self._ready:
+            self._since_jump += 1
+            if self._since_jump > MOST_EVENTS_TO_SETTLE:
+                raise NeverSettles("callbacks beget callbacks without letting time pass")
+        elif not self._jump(until):
             return False
         handle = self._ready.popleft()
         if not handle.cancelled():
-            self._running = True
+            outer, self._running = self._running, True
+            before = asyncio._get_running_loop()
             asyncio._set_running_loop(self)
             try:
                 self.events += 1
                 handle._run()
             finally:
-                asyncio._set_running_loop(None)
-                self._running = False
+                # A callback may drive the loop itself, so there may be one around this one.
+                asyncio._set_running_loop(before)
+                self._running = outer
             if self.after_step is not None:
                 self.after_step()
         return True
@@ -102,7 +110,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 return bool(predicate())
         return True
 
-    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T], within: float = 3600.0) -> T:
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T], within: float = WEEK) -> T:
         """Run a coroutine to its end; raises NeverSettles when that takes more than so many virtual seconds."""
         task = self.create_task(_awaiting(future))
         end = self._time + within
@@ -125,6 +133,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if handle.cancelled():
                 continue
             self._time = max(self._time, when)
+            self._since_jump = 0
             if self.on_timer is not None and not delivery:
                 self.on_timer(when, handle._callback)  # type: ignore[attr-defined]
             self._ready.append(handle)
