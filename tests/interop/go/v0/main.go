@@ -2,6 +2,8 @@
 //
 //	v0 MASTER TASKS       HOST:PORT or zk://…; run TASKS tasks on our own executor, exit 0 when all finished
 //	v0 executor           what the agent starts
+//
+// PRINCIPAL and SECRET in the environment: authenticate as that.
 package main
 
 import (
@@ -11,11 +13,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mesos/mesos-go/api/v0/auth"
+	"github.com/mesos/mesos-go/api/v0/auth/sasl"
+	_ "github.com/mesos/mesos-go/api/v0/auth/sasl/mech/crammd5"
 	_ "github.com/mesos/mesos-go/api/v0/detector/zoo"
 	"github.com/mesos/mesos-go/api/v0/executor"
 	mesos "github.com/mesos/mesos-go/api/v0/mesosproto"
 	util "github.com/mesos/mesos-go/api/v0/mesosutil"
 	"github.com/mesos/mesos-go/api/v0/scheduler"
+	"golang.org/x/net/context"
 )
 
 func text(s string) *string { return &s }
@@ -116,12 +122,20 @@ func runScheduler(master string, total int) int {
 		Command:    util.NewCommandInfo("exec " + self + " executor"),
 	}
 	l := &launcher{executor: info, total: total}
-	driver, err := scheduler.NewMesosSchedulerDriver(scheduler.DriverConfig{
+	config := scheduler.DriverConfig{
 		Scheduler:      l,
 		Framework:      &mesos.FrameworkInfo{User: text(""), Name: text("mesos-go v0")},
 		Master:         master,
 		BindingAddress: net.ParseIP("127.0.0.1"),
-	})
+	}
+	if principal := os.Getenv("PRINCIPAL"); principal != "" {
+		config.Framework.Principal = text(principal)
+		config.Credential = &mesos.Credential{Principal: text(principal), Secret: text(os.Getenv("SECRET"))}
+		config.WithAuthContext = func(ctx context.Context) context.Context {
+			return sasl.WithBindingAddress(auth.WithLoginProvider(ctx, sasl.ProviderName), config.BindingAddress)
+		}
+	}
+	driver, err := scheduler.NewMesosSchedulerDriver(config)
 	if err != nil {
 		fmt.Println(err)
 		return 1
