@@ -38,6 +38,9 @@ class LastingSession:
         self._is_closed = False
         self._refusal: MesosError | None = None
         self._timer: Timer | None = None
+        """Gives the session up when it was without a connection for too long."""
+        self._reminder: Timer | None = None
+        """Says that there is no connection yet."""
         self._waiting: list[Promise[None]] = []
         self.on_connected: list[Callable[[], object]] = []
         """Called whenever there is a connection again."""
@@ -59,7 +62,7 @@ class LastingSession:
     def close(self) -> None:
         """End the session, and let the ensemble know if that is quick."""
         self._is_closed = True
-        self._stop_timer()
+        self._stop_timers()
         if self._session is not None:
             session, self._session, self._current = self._session, None, None
             session.close(wait=self._is_connected)
@@ -109,10 +112,20 @@ class LastingSession:
         self._is_connected = False
         self._current = _Events(self)
         self._session = self._connect(self._current)
+        self._remind_later()
+
+    def _remind_later(self) -> None:
+        if self._session is not None:
+            self._reminder = self._host.clock.after(self._session.timeout, self._remind)
+
+    def _remind(self) -> None:
+        """Say what would look like a program that hangs: a wrong name, a firewall, an ensemble that is down."""
+        log.warning("No connection to ZooKeeper yet; still trying")
+        self._remind_later()
 
     def connected(self) -> None:
         """Go on; operations that waited are run."""
-        self._stop_timer()
+        self._stop_timers()
         self._is_connected = True
         assert self._session is not None
         log.info("Connected to ZooKeeper (sessionId=%x)", self._session.id)
@@ -139,7 +152,7 @@ class LastingSession:
         if self._session is None or self._is_closed:
             return
         log.info("ZooKeeper session expired")
-        self._stop_timer()
+        self._stop_timers()
         session, self._session, self._current = self._session, None, None
         self._is_connected = False
         session.close()
@@ -165,10 +178,11 @@ class LastingSession:
             if not promise.done():
                 promise.set_result(None)
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _stop_timers(self) -> None:
+        for timer in (self._timer, self._reminder):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._reminder = None
 
 
 class _Events:

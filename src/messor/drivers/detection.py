@@ -158,10 +158,13 @@ class SharedDetector:
 
 def detector_for(host: Host, master: str) -> Detector:
     """Make a driver's detector; those of one ZooKeeper URL share a session. Raises ConfigurationError."""
-    text = read_address(host, master)
-    if text.startswith("zk://"):
-        return SharedDetector(host, DetectorPool.get(text))
-    return create_detector(host, text)
+    try:
+        text = read_address(host, master)
+        if text.startswith("zk://"):
+            return SharedDetector(host, DetectorPool.get(text))
+        return create_detector(host, text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"Failed to create a master detector for '{master}': {error}") from error
 
 
 async def _answer(detector: Detector, previous: Leader, future: Future[Leader]) -> None:

@@ -267,3 +267,17 @@ def test_operations_wait_for_a_connection(world: World, ensemble: Ensemble) -> N
     world.advance(1)
     assert making.done()
     assert "/a/b/c" in ensemble.nodes
+
+
+def test_an_ensemble_that_does_not_answer_is_complained_about(
+    world: World, ensemble: Ensemble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Again and again, until it does."""
+    ensemble.stop()
+    member = Member(world, ensemble, 1).contend()
+    world.advance(TIMEOUT * 2.5)
+    assert caplog.messages.count("No connection to ZooKeeper yet; still trying") == 2
+    ensemble.start()
+    world.advance(TIMEOUT * 3)
+    assert caplog.messages.count("No connection to ZooKeeper yet; still trying") == 2
+    assert member.losses == []
