@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 PROGRAMS = {
@@ -56,7 +57,11 @@ def execute() -> int:
 
 
 def _run(program: str, arguments: list[str]) -> int:
-    status: int = importlib.import_module(PROGRAMS[program][0]).main([f"mesos-{program}", *arguments])
+    # Ctrl-C while modules are loaded ends the program without a traceback; afterwards it decides itself.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    module = importlib.import_module(PROGRAMS[program][0])
+    signal.signal(signal.SIGINT, before)
+    status: int = module.main([f"mesos-{program}", *arguments])
     return status
 
 

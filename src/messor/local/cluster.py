@@ -18,7 +18,7 @@ from typing import Self
 
 from messor.containers.native.zygote_client import destroy_everything
 from messor.errors import ConfigurationError, ConnectionLost
-from messor.local.daemons import STOP_SECONDS, Daemon
+from messor.local.daemons import STOP_SECONDS, Daemon, signals_wait
 from messor.local.leftovers import kill_leftovers
 from messor.local.probe import free_port, get_json
 
@@ -107,10 +107,11 @@ class LocalCluster:
         """
         begun = time.monotonic()
         told = progress or (lambda what, seconds: None)  # noqa: ARG005  (nobody listens)
-        self.work_dir = self._given_dir or Path(tempfile.mkdtemp(prefix="messor-"))
-        self.work_dir.mkdir(parents=True, exist_ok=True)
-        self._running = True
         try:
+            with signals_wait():
+                self.work_dir = self._given_dir or Path(tempfile.mkdtemp(prefix="messor-"))
+                self._running = True
+            self.work_dir.mkdir(parents=True, exist_ok=True)
             self._describe()
             self.master_process.start()
             # Agents start beside the master and find it as soon as it listens: loading Python is most of the time.

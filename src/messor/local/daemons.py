@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from messor.errors import ConfigurationError, ConnectionLost
@@ -18,6 +20,24 @@ STOP_SECONDS = 2.0
 
 SECRET_PREFIXES = ("MESOS_", "LIBPROCESS_")
 """Settings of the surrounding environment that must not leak into the cluster's daemons."""
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM until the block ended: what it makes must be known to those who clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is interrupted
+        return
+    arrived: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda received, _: arrived.append(received)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in arrived[:1]:
+            signal.raise_signal(number)
 
 
 class Daemon:
@@ -58,7 +78,7 @@ class Daemon:
         self.folder.mkdir(parents=True, exist_ok=True)
         arguments = [f"--{name}={value}" for name, value in self.flags.items()]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(SECRET_PREFIXES)}
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as output, signals_wait():
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
                 [sys.executable, "-m", self.module, *arguments],
                 stdin=subprocess.DEVNULL,

@@ -290,3 +290,22 @@ def test_messor_local_says_what_to_try_and_stops_on_ctrl_c(tmp_path: Path) -> No
     assert process.returncode == 0
     assert "no process is left" in rest
     assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.13, 0.16, 0.2, 0.25, 0.35, 0.5])
+def test_ctrl_c_leaves_nothing_behind_at_any_moment_of_the_start(tmp_path: Path, seconds: float) -> None:
+    """Not even a process that was being started, whose object nobody had yet."""
+    command = [sys.executable, "-m", "messor.cli.main", "local", "--agents", "2", "--port", "0"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGINT)
+    assert "Traceback" not in said or "starting one master" not in said
+    assert (processes_of(tmp_path), list(tmp_path.iterdir())) == ([], [])
