@@ -25,6 +25,9 @@ Call = v0_scheduler.Call
 MAXIMUM_BACKOFF = 60.0
 """Seconds; the cap between two SUBSCRIBE attempts (Y1)."""
 
+DISCONNECTED = "Framework disconnected"
+"""What a master tells a libprocess scheduler whose connection broke on its side; classic drivers abort on it."""
+
 NOTHING_TO_ACKNOWLEDGE = Outcome(What.DROPPED, "it has no uuid or no agent: nobody waits for its acknowledgement")
 NO_ROLES = Outcome(What.DROPPED, "an empty list of roles means none")
 
@@ -229,8 +232,11 @@ class SchedulerSession(Actor):
             self._modern.operation_updated(status)
 
     def on_error(self, message: str) -> None:
-        """Abort, then tell."""
-        self._fail(message)
+        """Abort, then tell; modern faces subscribe again when all that happened is a broken connection."""
+        if message == DISCONNECTED and self._modern is not None:
+            self.on_broken("the master saw the connection break")
+        else:
+            self._fail(message)
 
     def on_broken(self, why: str) -> None:
         """Subscribe again after a delay; the leader may be the same."""
