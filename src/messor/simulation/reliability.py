@@ -31,6 +31,9 @@ RECONCILE_SECONDS = 120.0
 OUTAGES = (0.0, 0.5, 5.0, 30.0, 100.0)
 """Seconds something stays dead; the longest is beyond what the master waits for an agent's pongs."""
 
+DISCONNECTED = "Framework disconnected"
+"""What a master tells a classic driver whose connection broke: it is aborted, and its program has to start again."""
+
 SCRIPTS = ("exit 0", "sleep 1; exit 1", "sleep 30", "sleep 200", "sleep 900")
 EXECUTORS = ("", "v0-driver", "v1-driver")
 
@@ -93,11 +96,11 @@ class Books:
 class Keeper:
     """A scheduler that keeps books."""
 
-    def __init__(self, books: Books, cluster: Cluster) -> None:
-        """Go on where the books stand."""
+    def __init__(self, books: Books, cluster: Cluster, on_error: Callable[[str], None]) -> None:
+        """Go on where the books stand; on_error: whoever supervises the scheduler."""
         self.books = books
         self.ledger = cluster.ledger
-        self.errors: list[str] = []
+        self.on_error = on_error
 
     def registered(self, driver: SimulatedDriver, framework_id: v0.FrameworkID, master: v0.MasterInfo) -> None:
         """Write the id down; ask about everything; keep asking."""
@@ -137,9 +140,9 @@ class Keeper:
             driver.acknowledgeStatusUpdate(status)
 
     def error(self, driver: SimulatedDriver, message: str) -> None:
-        """Keep it; it is a fault."""
+        """Tell the supervisor: the driver is aborted."""
         del driver
-        self.errors.append(message)
+        self.on_error(message)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         """Do nothing in all other callbacks."""
@@ -210,9 +213,17 @@ class Hour:
         framework.capabilities.add(type=v0.FrameworkInfo.Capability.PARTITION_AWARE)
         if self.books.framework_id:
             framework.id.value = self.books.framework_id
-        self.keeper = Keeper(self.books, self.cluster)
+        self.keeper = Keeper(self.books, self.cluster, self._supervise)
         self.driver = SimulatedDriver(self.keeper, framework, self.cluster, 0, transport=self.transport)
         self.driver.start()
+
+    def _supervise(self, message: str) -> None:
+        """Start another scheduler when the master saw a connection break that the driver did not."""
+        assert message == DISCONNECTED, f"the scheduler was told '{message}'"
+        self.log.append(f"{self.cluster.time:9.3f}  the driver was aborted: {message}")
+        process = self.driver.process
+        self.cluster.loop.call_later(1.0, process.kill)
+        self.cluster.loop.call_later(1.1, self._replace_scheduler)
 
     # --- breaking -----------------------------------------------------------------------------------------------------
 
@@ -260,7 +271,12 @@ class Hour:
             self._start_scheduler()
 
     def _lose_messages(self) -> None:
-        self.cluster.network.drop(self.random.choice(LOSABLE), times=self.random.randint(1, 5))
+        message, times = self.random.choice(LOSABLE), self.random.randint(1, 5)
+        if message is internal.StatusUpdateMessage:
+            # Agents say an update again until it is acknowledged; executors only when their agent comes back.
+            self.cluster.network.drop(message, times=times, sender=self.random.choice(("slave(1)", "master")))
+        else:
+            self.cluster.network.drop(message, times=times)
 
     def _repeat_messages(self) -> None:
         self.cluster.network.duplicate(self.random.choice(REPEATABLE), times=self.random.randint(1, 5))
@@ -298,7 +314,6 @@ class Hour:
         return not self.cluster.ledger.unheard() and not any(agent.has_pending_updates for agent in self.cluster.agents)
 
     def _check(self) -> None:
-        assert self.keeper.errors == [], f"the scheduler was told {self.keeper.errors}"
         assert self.cluster.ledger.unheard() == [], "updates were lost"
         for agent in self.cluster.agents:
             files = self.cluster.machines[agent.ip]
