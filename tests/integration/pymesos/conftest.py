@@ -40,6 +40,7 @@ class Peer:
         """What calls are answered with, by type; 202 without."""
         self.streams: list[queue.Queue[Any]] = []
         self.version = "1.11.0"
+        self.lock = threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -66,18 +67,22 @@ class Peer:
             self.calls.append((headers, body))
             self._reply(handler, *self.answers.get(body.get("type"), (202, b"", {})))
             return
-        self.subscriptions.append((headers, body))
-        if self.refusals:
-            status, text, more = self.refusals.pop(0)
+        events: queue.Queue[Any] = queue.Queue()
+        with self.lock:  # one order for both lists
+            self.subscriptions.append((headers, body))
+            refusal = self.refusals.pop(0) if self.refusals else None
+            number = len(self.streams)
+            if refusal is None:
+                self.streams.append(events)
+        if refusal is not None:
+            status, text, more = refusal
             self._reply(handler, status, text.encode(), more)
             return
         handler.send_response(200)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Transfer-Encoding", "chunked")
-        handler.send_header("Mesos-Stream-Id", f"stream-{len(self.streams)}")
+        handler.send_header("Mesos-Stream-Id", f"stream-{number}")
         handler.end_headers()
-        events: queue.Queue[Any] = queue.Queue()
-        self.streams.append(events)
         while (piece := events.get()) is not END:
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             handler.wfile.flush()
