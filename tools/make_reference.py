@@ -12,7 +12,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,12 +191,12 @@ def sentence(thing: object) -> str:
     return cell((inspect.getdoc(thing) or "").partition("\n\n")[0])
 
 
-def page(title: str, text: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def page(title: str, text: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Make a page with one table."""
     return f"{NOTE}# {title}\n\n{text}\n\n" + table(head, rows)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Make a table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
