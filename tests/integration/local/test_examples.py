@@ -77,3 +77,81 @@ def test_shards_keep_their_data_in_volumes(cluster: LocalCluster) -> None:
     assert done.returncode == 0, done.stdout
     assert "Done: 2 volumes made, used and destroyed" in done.stdout
     assert not [path for agent in cluster.agents for path in agent.work_dir.glob("volumes/roles/db/*")]
+
+
+def ends_well(*arguments: str) -> str:
+    """Run an example that must succeed and give what it printed."""
+    done = run(*arguments)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+def test_hello_scheduler_runs_a_command(cluster: LocalCluster) -> None:
+    """Thirty lines from registration to TASK_FINISHED."""
+    assert "hello-1 TASK_FINISHED" in ends_well(str(EXAMPLES / "hello_scheduler.py"), cluster.master)
+
+
+def test_hello_executor_squares_and_answers(cluster: LocalCluster) -> None:
+    """One program is scheduler and executor."""
+    said = ends_well(str(EXAMPLES / "hello_executor.py"), cluster.master)
+    for line in ("square-3 TASK_FINISHED 9", "square-12 TASK_FINISHED 144", "The executor: you said goodbye"):
+        assert line in said
+
+
+def test_long_lived_replaces_what_ends(cluster: LocalCluster) -> None:
+    """Three copies at once, and another one when one ended."""
+    said = ends_well(str(EXAMPLES / "long_lived.py"), cluster.master, "60")
+    assert "(3 of 3)" in said
+    assert "TASK_FINISHED" in said
+
+
+def test_asyncio_scheduler_tells_what_calls_came_to(cluster: LocalCluster) -> None:
+    """Outcomes and ends."""
+    said = ends_well(str(EXAMPLES / "asyncio_scheduler.py"), cluster.master)
+    for line in ("launch: accepted", "one TASK_FINISHED", "two TASK_FINISHED", "three TASK_FAILED"):
+        assert line in said
+
+
+def test_asyncio_executor_finishes_and_is_killed(cluster: LocalCluster) -> None:
+    """Many tasks in one process."""
+    said = ends_well(str(EXAMPLES / "asyncio_executor.py"), cluster.master)
+    assert "short TASK_FINISHED" in said
+    assert "endless TASK_KILLED stopped counting" in said
+
+
+def test_operator_events_shows_what_happens(cluster: LocalCluster) -> None:
+    """Agents first, then a framework and its task."""
+    watcher = subprocess.Popen(
+        [sys.executable, "-u", str(EXAMPLES / "operator_events.py"), cluster.master, "5"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watcher.stdout is not None
+    first = [watcher.stdout.readline() for _ in range(3)]
+    assert [line.startswith("agent 127.0.0.1 with cpus 8") for line in first[:2]] == [True, True]
+    ends_well(str(EXAMPLES / "hello_scheduler.py"), cluster.master)
+    said, _ = watcher.communicate(timeout=30)
+    assert watcher.returncode == 0
+    assert first[2] == "subscribed\n"
+    assert "new task hello-1" in said
+
+
+def test_failover_reconciles(cluster: LocalCluster) -> None:
+    """The second scheduler finds the first one's task."""
+    said = ends_well(str(EXAMPLES / "failover.py"), cluster.master)
+    assert "another one takes over" in said
+    assert "survivor TASK_RUNNING REASON_RECONCILIATION" in said
+    assert "survivor TASK_KILLED" in said
+
+
+def test_a_simulated_day_passes_in_seconds() -> None:
+    """A job an hour, and eight lost masters."""
+    said = ends_well(str(EXAMPLES / "simulated_framework.py"), "3")
+    assert "24 jobs, 8 reconnections, 24 virtual hours" in said
+
+
+def test_the_pytest_example_passes(tmp_path: Path) -> None:
+    """With the plugin that comes with Messor."""
+    example = tmp_path / "test_my_framework.py"
+    example.write_text((EXAMPLES / "test_my_framework.py").read_text())
+    assert "3 passed" in ends_well("-m", "pytest", "-p", "no:cacheprovider", str(example))
