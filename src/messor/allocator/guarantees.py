@@ -66,7 +66,7 @@ class _Queue:
         self._quota = quota
         names = [name for name in self._sorter.sort() if top_level(name) in quota.unsatisfied]
         # Shares of nested roles depend on each other, and random orders are drawn anew for every agent.
-        self._is_simple = current.books.options.sorter == "drf" and not any("/" in name for name in names)
+        self._is_simple = current.books.is_drf and not any("/" in name for name in names)
         self._heap: list[tuple[tuple[float, int, str], str]] = []
         if self._is_simple:
             self._heap = [(self._sorter.order_key(name), name) for name in names]

@@ -13,12 +13,13 @@ from messor.allocator.agents import Agent, Whole
 from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.filters import Refusals, refuse_seconds
 from messor.allocator.frameworks import Framework
-from messor.allocator.interfaces import AllocatorOptions, Offers
+from messor.allocator.interfaces import AllocatorOptions, Offers, SorterFactory
 from messor.allocator.random_sorter import RandomSorter
 from messor.allocator.role_tree import RoleTree
 from messor.allocator.round import Round
 from messor.allocator.round_quota import charge, top_level
 from messor.allocator.sorter import Pool
+from messor.allocator.windows import Windows
 from messor.model.attributes import same_attributes
 from messor.model.capabilities import AgentCapabilities
 from messor.model.conversions import Conversion, apply_all
@@ -53,7 +54,12 @@ class HierarchicalAllocator:
         self.refusals = Refusals()
         self.whitelist: frozenset[str] | None = None
         self.pool = Pool(options.fair_sharing_excluded)
-        self.role_sorter = self._new_sorter()
+        self.windows = Windows()
+        self._role_sorter_kind = options.role_sorter or options.sorter
+        self._framework_sorter_kind = options.framework_sorter or options.sorter
+        self.is_drf = self._role_sorter_kind == "drf" and self._framework_sorter_kind == "drf"
+        """Whether all orders are those of dominant shares: some short cuts rest on that."""
+        self.role_sorter = self._new_sorter(self._role_sorter_kind)
         self.sorters: dict[str, DrfSorter] = {}
         """By role: the order of its frameworks."""
         self.made: dict[Resources, dict[str, Whole]] = {}
@@ -62,10 +68,22 @@ class HierarchicalAllocator:
         self.generation = 0
         """Grows whenever a framework may want what it did not want before."""
 
-    def _new_sorter(self) -> DrfSorter:
-        if self.options.sorter == "random":
+    def _new_sorter(self, kind: str | SorterFactory) -> DrfSorter:
+        if kind == "drf":
+            return DrfSorter(self.pool)
+        if kind == "random":
             return RandomSorter(self.pool, self.chance)
-        return DrfSorter(self.pool)
+        assert not isinstance(kind, str), kind
+        # What only our own sorters have is asked for only where ``is_drf``.
+        return kind(self.pool, self.chance)  # type: ignore[return-value]
+
+    def arrange(self, agents: list[Agent]) -> list[Agent]:
+        """Put the agents of a round in the order they are offered in: at random, so that no agent is always last.
+
+        A hook for allocators of your own: leave out what should not be offered now.
+        """
+        self.chance.shuffle(agents)
+        return agents
 
     def allocate(self, candidates: Iterable[str] | None, now: float) -> dict[str, Offers]:
         """Hand out what is free on these agents (None: all) and book it; gives the offers by framework id."""
@@ -134,6 +152,7 @@ class HierarchicalAllocator:
         for role in [role for role, tracked in self.roles.frameworks.items() if framework_id in tracked]:
             self.refusals.drop(framework_id, role)
             self._untrack(framework_id, role)
+        self.windows.forget_framework(framework_id)
         del self.frameworks[framework_id]
 
     def activate_framework(self, framework_id: str) -> None:
@@ -149,6 +168,7 @@ class HierarchicalAllocator:
         """Leave a framework out; its refusals are forgotten (S93)."""
         framework = self.frameworks[framework_id]
         framework.active = False
+        self.windows.forget_refusals(framework_id)
         for role in framework.roles:
             self._set_active(framework_id, role, active=False)
             self.refusals.drop(framework_id, role)
@@ -207,7 +227,7 @@ class HierarchicalAllocator:
             return
         if self.roles.track(role, framework.id):
             self.role_sorter.add(role)
-            self.sorters[role] = self._new_sorter()
+            self.sorters[role] = self._new_sorter(self._framework_sorter_kind)
         self.sorters[role].add(framework.id)
 
     def _untrack(self, framework_id: str, role: str) -> None:
@@ -266,6 +286,7 @@ class HierarchicalAllocator:
         self.roles.reserve(agent.total, EMPTY)
         self.roles.use(agent.allocated, -1)
         self.refusals.drop_agent(agent_id)
+        self.windows.plan(agent_id, None)
         del self.agents[agent_id]
 
     def update_agent(

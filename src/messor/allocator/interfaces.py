@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from messor.model.conversions import Conversion
 from messor.model.quantities import Quantities, parse_min_allocatable
 from messor.model.quotas import Quota
 from messor.model.resources import Resources
-from messor.protos import v0
+from messor.protos import v0, v0_allocator
+
+if TYPE_CHECKING:
+    import random
+
+    from messor.allocator.sorter import Pool, Sorter
+    from messor.runtime.host import Host
 
 Offers = dict[str, dict[str, Resources]]
 """What one framework gets in a round: by role, by agent id, with allocation marks."""
 
 OnOffers = Callable[[str, Offers], None]
 """Called with a framework id and its offers at the end of a round, once per framework."""
+
+OnInverseOffers = Callable[[str, Mapping[str, v0.Unavailability]], None]
+"""Called with a framework id and the windows, by agent id, of agents that it is asked to leave."""
+
+OnRescind = Callable[[str, Iterable[str]], None]
+"""Asks the master to rescind what it offers a framework on these agents.
+
+Before it returns, ``recover_resources`` was called for each such offer. Offers that were accepted meanwhile stay.
+"""
+
+SorterFactory = Callable[["Pool", "random.Random"], "Sorter"]
+"""Makes a sorter whose shares are parts of a pool; chance is the only randomness it may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +54,13 @@ class AllocatorOptions:
     """Keep agents that have GPUs for frameworks with the GPU_RESOURCES capability."""
 
     sorter: str = "drf"
-    """``drf`` or ``random``, for roles and frameworks alike."""
+    """``drf`` or ``random``, for roles and frameworks unless they have one of their own."""
+
+    role_sorter: str | SorterFactory | None = None
+    """Of roles: a name, or what makes one."""
+
+    framework_sorter: str | SorterFactory | None = None
+    """Of the frameworks of a role."""
 
     region: str | None = None
     """The master's region; agents of other regions are offered to REGION_AWARE frameworks only."""
@@ -135,6 +159,27 @@ class Allocator(Protocol):
         """Offer only agents with these host names; None: all, empty: none."""
         ...
 
+    def update_unavailability(self, agent_id: str, unavailability: v0.Unavailability | None) -> None:
+        """Change the window in which an agent will be away; None: there is none any more.
+
+        Answers to inverse offers and refusals of them are void then.
+        """
+        ...
+
+    def update_inverse_offer(
+        self,
+        agent_id: str,
+        framework_id: str,
+        status: v0_allocator.InverseOfferStatus | None,
+        filters: v0.Filters | None,
+    ) -> None:
+        """Hear that an inverse offer is over: answered, or (status None) rescinded; with filters, not to ask again."""
+        ...
+
+    def inverse_offer_statuses(self) -> Mapping[str, Mapping[str, v0_allocator.InverseOfferStatus]]:
+        """Tell the latest answers by agent and framework."""
+        ...
+
     def request_resources(self, framework_id: str, requests: Iterable[v0.Request]) -> None:
         """Hear what a framework would like; ours does nothing with it."""
         ...
@@ -194,4 +239,20 @@ class Allocator(Protocol):
 
     def resume(self) -> None:
         """Start rounds again; fine if not paused."""
+        ...
+
+
+class AllocatorFactory(Protocol):
+    """Makes an allocator: what ``--allocator=module:attribute`` names; a class with this constructor is one."""
+
+    def __call__(
+        self,
+        host: Host,
+        options: AllocatorOptions,
+        on_offers: OnOffers,
+        *,
+        on_inverse_offers: OnInverseOffers | None = None,
+        on_rescind: OnRescind | None = None,
+    ) -> Allocator:
+        """Use this host's clock and randomness, and tell the master through these calls."""
         ...

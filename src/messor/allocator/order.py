@@ -27,7 +27,7 @@ class Orders:
     @property
     def is_random(self) -> bool:
         """Whether every round draws the order anew."""
-        return self.books.options.sorter == "random"
+        return not self.books.is_drf
 
     def role(self, role: str) -> Place:
         """Place a role among the roles that take part."""

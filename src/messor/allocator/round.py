@@ -57,12 +57,12 @@ class Round:
             and agent.refused_by_all != generation
             and (whitelist is None or agent.info.hostname in whitelist)
         ]
-        books.chance.shuffle(candidates)
+        candidates = books.arrange(candidates)
         if self.quota is not None and self.quota.unsatisfied:
             serve_guarantees(self, self.quota, candidates)
             # Anew, or the agents in front would always serve guarantees and those at the end everybody else.
-            books.chance.shuffle(candidates)
-        if books.options.sorter == "drf" and (self.quota is None or not self.quota.required):
+            candidates = books.arrange(candidates)
+        if books.is_drf and (self.quota is None or not self.quota.required):
             self._hand_out(candidates)
         else:
             for agent in candidates:
@@ -162,7 +162,7 @@ class Round:
             self._hopeful = {role for role in among if not quota.is_hopeless(role)}
             quota.hopes_fell = False
         hopeful = self._hopeful
-        if len(hopeful) * 8 < sorter.count_active():
+        if self.books.is_drf and len(hopeful) * 8 < sorter.count_active():
             yield from sorter.in_order_among(hopeful)
             return
         roles = sorter.walk()
@@ -203,7 +203,7 @@ class Round:
         is_free = agent.is_plain and (self.quota is None or not self.quota.binds(role))
         refused = self.books.refusals.count_frameworks(agent.id, role) if is_free else 0
         active = sorter.count_active()
-        if refused < 4 or self.books.options.sorter != "drf":
+        if refused < 4 or not self.books.is_drf:
             return active + 1
         if refused * 50 >= active * 49:
             return 0

@@ -18,19 +18,23 @@ from collections.abc import Callable, Iterable, Mapping
 
 from messor.allocator.hierarchical import HierarchicalAllocator
 from messor.allocator.history import RoundHistory
-from messor.allocator.interfaces import AllocatorOptions, OnOffers
+from messor.allocator.interfaces import AllocatorOptions, OnInverseOffers, OnOffers, OnRescind
 from messor.allocator.measures import Measures
+from messor.allocator.windows import refusal_end
 from messor.model.conversions import Conversion
 from messor.model.quotas import Quota
 from messor.model.resources import Resources
-from messor.protos import v0
+from messor.protos import v0, v0_allocator
 from messor.runtime.host import Host, Timer
 
 log = logging.getLogger(__name__)
 
 
 class AllocatorService:
-    """See ``interfaces.Allocator``."""
+    """See ``interfaces.Allocator``; the allocator ``hierarchical``, and a base for others."""
+
+    books_class: type[HierarchicalAllocator] = HierarchicalAllocator
+    """What decides; an allocator of your own may change that."""
 
     def __init__(
         self,
@@ -38,15 +42,21 @@ class AllocatorService:
         options: AllocatorOptions,
         on_offers: OnOffers,
         on_round: Callable[[], None] | None = None,
+        *,
+        on_inverse_offers: OnInverseOffers | None = None,
+        on_rescind: OnRescind | None = None,
     ) -> None:
         """Use this host's clock and randomness; on_round is called after every round, whatever came of it."""
         self.host = host
         self.options = options
-        self.books = HierarchicalAllocator(options, host.chance.random)
+        self.books = self.books_class(options, host.chance.random)
         self.measures = Measures(host.metrics, self.books)
         self.history = RoundHistory()
         self._on_offers = on_offers
         self._on_round = on_round
+        self._on_inverse_offers = on_inverse_offers
+        self.rescind = on_rescind or (lambda _framework_id, _agent_ids: None)
+        """Asks the master to take offers back; this allocator never does."""
         self._candidates: set[str] | None = set()
         """Agents of the round to come; None: all."""
         self._next_round: Timer | None = None
@@ -106,6 +116,9 @@ class AllocatorService:
         self.measures.consumption_changed()
         for framework_id, by_role in offers.items():
             self._on_offers(framework_id, by_role)
+        if self.books.windows.by_agent and self._on_inverse_offers is not None:
+            for framework_id, windows in self.books.windows.due(self.books, candidates, begun).items():
+                self._on_inverse_offers(framework_id, windows)
         if self._on_round is not None:
             self._on_round()
 
@@ -250,6 +263,28 @@ class AllocatorService:
         self.books.whitelist = None if hostnames is None else frozenset(hostnames)
         if self.books.whitelist is not None and not self.books.whitelist:
             log.warning("Whitelist is empty, no offers will be made!")
+
+    # --- maintenance -------------------------------------------------------------------------------------------------
+
+    def update_unavailability(self, agent_id: str, unavailability: v0.Unavailability | None) -> None:
+        """Change an agent's window, and ask the frameworks there to leave."""
+        self.books.windows.plan(agent_id, unavailability)
+        self._ask(agent_id)
+
+    def update_inverse_offer(
+        self,
+        agent_id: str,
+        framework_id: str,
+        status: v0_allocator.InverseOfferStatus | None,
+        filters: v0.Filters | None,
+    ) -> None:
+        """Note an answer, or that there will be none."""
+        end = refusal_end(filters, self.host.clock.monotonic(), self.options.allocation_interval)
+        self.books.windows.answered(agent_id, framework_id, status, end)
+
+    def inverse_offer_statuses(self) -> dict[str, dict[str, v0_allocator.InverseOfferStatus]]:
+        """Tell the latest answers."""
+        return {agent_id: window.statuses for agent_id, window in self.books.windows.by_agent.items()}
 
     # --- resources ---------------------------------------------------------------------------------------------------
 

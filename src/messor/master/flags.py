@@ -87,7 +87,9 @@ def _heartbeat_interval(value: float) -> str | None:
 
 
 def _sorter(value: str) -> str | None:
-    return None if value in ("drf", "random") else f"Unknown sorter '{value}': Must be one of: [drf, random]"
+    if value in ("drf", "random") or ":" in value:
+        return None
+    return f"Unknown sorter '{value}': Must be one of: [drf, random] or module:attribute"
 
 
 def _registry(value: str) -> str | None:
@@ -97,7 +99,7 @@ def _registry(value: str) -> str | None:
 
 
 def _allocator(value: str) -> str | None:
-    if value in ("hierarchical", "HierarchicalDRF"):
+    if value in ("hierarchical", "HierarchicalDRF") or ":" in value:
         return None
     return f"Failed to create allocator '{value}': Module '{value}' unknown"
 
@@ -253,17 +255,26 @@ class MasterFlags:
 
     # --- allocation --------------------------------------------------------------------------------------------------
 
-    allocator: str = flag("hierarchical", "Which allocator to use.", check=_allocator)
+    allocator: str = flag(
+        "hierarchical",
+        "Which allocator to use: `hierarchical` (also called `HierarchicalDRF`), or `module:attribute` of a Python\n"
+        "object that makes one (`messor.allocator.interfaces.AllocatorFactory`).",
+        check=_allocator,
+    )
     allocation_interval: Duration = flag(1.0, "How long to wait between allocations of the whole cluster.")
     allocator_agent_recovery_factor: float = flag(
         0.8, "Which part of the known agents must return after a failover before offers are made.", check=_fraction
     )
     allocator_recovery_timeout: Duration = flag(600.0, "How long to wait for them at most.")
     role_sorter: str = flag(
-        "drf", "How resources are shared between roles: drf or random.", aliases=("user_sorter",), check=_sorter
+        "drf",
+        "How resources are shared between roles: `drf`, `random`, or `module:attribute` of a Python object that makes\n"
+        "a sorter (`messor.allocator.interfaces.SorterFactory`).",
+        aliases=("user_sorter",),
+        check=_sorter,
     )
     framework_sorter: str = flag(
-        "drf", "How resources are shared between the frameworks of a role: drf or random.", check=_sorter
+        "drf", "The same between the frameworks of a role: `drf`, `random` or `module:attribute`.", check=_sorter
     )
     fair_sharing_excluded_resource_names: str | None = flag(
         None, "Names of resources, comma separated, that do not count when fair shares are worked out."

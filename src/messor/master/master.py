@@ -11,7 +11,8 @@ import logging
 from collections.abc import Iterable
 
 from messor import MESOS_VERSION
-from messor.allocator.interfaces import AllocatorOptions, Offers
+from messor.allocator.interfaces import AllocatorFactory, AllocatorOptions, Offers
+from messor.allocator.loading import find_allocator, find_sorter
 from messor.allocator.service import AllocatorService
 from messor.coordination.contender import GroupContender
 from messor.coordination.detector import GroupDetector
@@ -97,12 +98,14 @@ class Master(Actor):
         storage: Storage | None = None,
         group: Group | None = None,
         secrets: Secrets | None = None,
+        allocator: AllocatorFactory | None = None,
     ) -> None:
         """Build all parts; nothing happens before ``started``.
 
         storage: where the registry is, by default what the flags say. group: the masters it stands for election with;
-        without one it leads. secrets: of those who may be authenticated. Raises ConfigurationError for flags that do
-        not fit together and stores that cannot be opened.
+        without one it leads. secrets: of those who may be authenticated. allocator: makes one, by default what
+        ``--allocator`` names. Raises ConfigurationError for flags that do not fit together and stores that cannot be
+        opened.
         """
         super().__init__(NAME)
         self.host = host
@@ -126,7 +129,12 @@ class Master(Actor):
             host=host, upid=self.upid, flags=flags, outbox=self.outbox, metrics=self.metrics, secrets=secrets
         )
         self.http_authentication = http_authentication(flags, secrets)
-        self.allocator = AllocatorService(host, allocator_options(flags), self._allocated)
+        self.allocator = (allocator or find_allocator(flags.allocator))(
+            host,
+            allocator_options(flags),
+            self._allocated,
+            on_rescind=self._rescind_offers,
+        )
         self._build_tasks()
         self._build_offers()
         self._build_frameworks()
@@ -391,9 +399,11 @@ class Master(Actor):
             roles_view=roles_view,
             operator_calls=self.operator_calls,
         )
-        self.allocator_views = AllocatorViews(
-            state=state, allocator=self.allocator, leadership=leadership, host=self.host
-        )
+        self.allocator_views: AllocatorViews | None = None
+        if isinstance(self.allocator, AllocatorService):  # the reasons of other allocators are their own
+            self.allocator_views = AllocatorViews(
+                state=state, allocator=self.allocator, leadership=leadership, host=self.host
+            )
 
     def _build_cluster(self, roles_view: RolesView) -> None:
         """Build what operators decide about the cluster as a whole."""
@@ -435,7 +445,7 @@ class Master(Actor):
             self.weights,
             self.operator_calls,
             self.endpoints_v0,
-            self.allocator_views,
+            *([self.allocator_views] if self.allocator_views is not None else []),
         )
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -458,6 +468,14 @@ class Master(Actor):
     def _allocated(self, framework_id: str, offers: Offers) -> None:
         """Make offers of what the allocator gave a framework."""
         self.maker.offer(framework_id, offers)
+
+    def _rescind_offers(self, framework_id: str, agent_ids: Iterable[str]) -> None:
+        """Take back what a framework is offered on some agents, as the allocator asks."""
+        framework = self.state.frameworks.get(framework_id)
+        wanted = set(agent_ids)
+        for offer in list(framework.offers.values()) if framework is not None else ():
+            if offer.agent_id in wanted:
+                self.rescinder.rescind(offer)
 
     def deliver(self, sender: Upid, name: str, body: bytes) -> None:
         """Take a message; as long as this master does not lead or has not recovered, drop it without a word."""
@@ -498,8 +516,9 @@ class Master(Actor):
 
 
 def allocator_options(flags: MasterFlags) -> AllocatorOptions:
-    """Read the allocator's flags; raises ConfigurationError when they contradict each other."""
-    if flags.role_sorter != flags.framework_sorter:
+    """Read the allocator's flags; raises ConfigurationError when a sorter cannot be found or they contradict."""
+    role_sorter, framework_sorter = find_sorter(flags.role_sorter), find_sorter(flags.framework_sorter)
+    if isinstance(role_sorter, str) and isinstance(framework_sorter, str) and role_sorter != framework_sorter:
         raise ConfigurationError("Values of --role_sorter and --framework_sorter must be the same")
     excluded = flags.fair_sharing_excluded_resource_names or ""
     return AllocatorOptions(
@@ -507,7 +526,9 @@ def allocator_options(flags: MasterFlags) -> AllocatorOptions:
         min_allocatable=parse_min_allocatable(flags.min_allocatable_resources),
         fair_sharing_excluded=tuple(name.strip() for name in excluded.split(",") if name.strip()),
         filter_gpu_resources=flags.filter_gpu_resources,
-        sorter=flags.role_sorter,
+        sorter=flags.role_sorter if isinstance(role_sorter, str) else "drf",
+        role_sorter=role_sorter,
+        framework_sorter=framework_sorter,
         agent_recovery_factor=flags.allocator_agent_recovery_factor,
         agent_recovery_timeout=flags.allocator_recovery_timeout,
     )

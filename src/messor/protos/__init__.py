@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from messor.protos.master import registry_pb2 as registry
     from messor.protos.mesos import mesos_pb2 as v0
     from messor.protos.mesos.agent import agent_pb2 as v0_agent
+    from messor.protos.mesos.allocator import allocator_pb2 as v0_allocator
     from messor.protos.mesos.executor import executor_pb2 as v0_executor
     from messor.protos.mesos.fetcher import fetcher_pb2 as fetcher
     from messor.protos.mesos.maintenance import maintenance_pb2 as v0_maintenance
@@ -36,6 +37,7 @@ _MODULES = {
     "registry": "master.registry_pb2",
     "v0": "mesos.mesos_pb2",
     "v0_agent": "mesos.agent.agent_pb2",
+    "v0_allocator": "mesos.allocator.allocator_pb2",
     "v0_executor": "mesos.executor.executor_pb2",
     "v0_maintenance": "mesos.maintenance.maintenance_pb2",
     "v0_master": "mesos.master.master_pb2",
@@ -57,6 +59,7 @@ __all__ = [  # noqa: PLE0604  (loaded by __getattr__)
     "registry",
     "v0",
     "v0_agent",
+    "v0_allocator",
     "v0_executor",
     "v0_maintenance",
     "v0_master",
