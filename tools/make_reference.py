@@ -8,6 +8,7 @@ Whatever is a table in code is a page in docs; nothing here is typed in by hand.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import pkgutil
@@ -32,6 +33,19 @@ FLAGS = {
     "messor agent": "messor.agent.flags:AgentFlags",
     "messor execute": "messor.cli.execute:ExecuteFlags",
 }
+
+EXECUTOR_EVENTS = ("Registered", "Reregistered", "Disconnected", "Launch", "Kill", "Message", "Shutdown")
+API: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("asyncio", "messor.aio", ()),
+    ("The events of an asyncio executor", "messor.drivers.executor.events", EXECUTOR_EVENTS),
+    ("The classic scheduler driver", "messor.drivers.scheduler.callbacks", ("MesosSchedulerDriver",)),
+    ("The classic executor driver", "messor.drivers.executor.callbacks", ("MesosExecutorDriver",)),
+    ("Operators", "messor.operator", ()),
+    ("Clusters on this machine", "messor.local.cluster", ("LocalCluster", "LocalAgent")),
+    ("The pytest plugin's clusters", "messor.testing.cluster", ("Mesos",)),
+    ("Schedulers in virtual time", "messor.simulation.driver", ("SimulatedDriver", "SimulatedScheduler")),
+)
+"""Heading, module, and the names of it to describe, all of ``__all__`` for none."""
 
 NOTE = "<!-- Written by tools/make_reference.py; change the code, then run it. -->\n\n"
 
@@ -60,7 +74,64 @@ def pages() -> dict[str, str]:
         "flags.md": flags(),
         "metrics.md": metrics(),
         "errors.md": error_page(),
+        "api.md": api(),
     }
+
+
+def api() -> str:
+    """Describe what framework authors and operators import, from signatures and docstrings."""
+    text = f"{NOTE}# The Python API\n\nWhat frameworks, their tests and operators' programs import. "
+    text += "The guide is [frameworks](../guide/frameworks.md).\n"
+    for heading, path, names in API:
+        module = importlib.import_module(path)
+        text += f"\n## {heading}\n\n`{path}`: {inspect.getdoc(module)}\n"
+        for name in names or module.__all__:
+            text += api_entry(name, getattr(module, name))
+    return text
+
+
+def api_entry(name: str, thing: Any) -> str:
+    """Describe one class, function or module of calls."""
+    if inspect.ismodule(thing):
+        found = [(key, value) for key, value in vars(thing).items() if value.__class__.__name__ == "function"]
+        own = [(key, value) for key, value in found if value.__module__ == thing.__name__]
+        kinds = [(k, v) for k, v in vars(thing).items() if inspect.isclass(v) and v.__module__ == thing.__name__]
+        lines = "".join(api_method(key, value) for key, value in [*kinds, *own])
+        return f"\n### {name}\n\n{inspect.getdoc(thing)}\n\n{lines}"
+    if not inspect.isclass(thing):
+        signature = f"`{name}{signed(thing)}`: " if inspect.isfunction(thing) else ""
+        return f"\n### {name}\n\n{signature}{inspect.getdoc(thing) if signature else 'Any of the events.'}\n"
+    text = f"\n### {name}\n\n{inspect.getdoc(thing)}\n"
+    if dataclasses.is_dataclass(thing):
+        text += "\nFields: " + ", ".join(f"`{field.name}`" for field in dataclasses.fields(thing)) + ".\n"
+    maker = vars(thing).get("__init__")
+    if maker is not None and maker.__doc__:
+        text += f"\n`{name}{signed(maker)}`\n\n{inspect.getdoc(maker)}\n"
+    members = [(key, inspect.getattr_static(thing, key)) for key in dir(thing) if not key.startswith("_")]
+    described = [api_method(key, member) for key, member in members if is_ours(member)]
+    return text + ("\n" + "".join(described) if described else "")
+
+
+def is_ours(member: Any) -> bool:
+    """Whether a class's member is a documented method or property of Messor's."""
+    call = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+    return inspect.isfunction(call) and bool(call.__doc__) and call.__module__.startswith("messor")
+
+
+def api_method(name: str, member: Any) -> str:
+    """Describe a method, a property or a small class in one list item."""
+    call = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+    shown = f"`{name}{signed(call)}`" if inspect.isfunction(call) and not isinstance(member, property) else f"`{name}`"
+    return f"- {shown} {' '.join((inspect.getdoc(call) or '').split())}\n"
+
+
+def signed(call: Any) -> str:
+    """Write a function's parameters without its annotations, which the code shows better."""
+    parameters = [
+        one.replace(annotation=inspect.Parameter.empty) for one in inspect.signature(call).parameters.values()
+    ]
+    shown = inspect.Signature([one for one in parameters if one.name not in ("self", "cls")])
+    return str(shown)
 
 
 def handlers() -> str:
