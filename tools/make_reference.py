@@ -102,14 +102,14 @@ def api_entry(name: str, thing: Any) -> str:
         signature = f"`{name}{signed(thing)}`: " if inspect.isfunction(thing) else ""
         return f"\n### {name}\n\n{signature}{inspect.getdoc(thing) if signature else 'Any of the events.'}\n"
     text = f"\n### {name}\n\n{inspect.getdoc(thing)}\n"
-    if dataclasses.is_dataclass(thing):
+    if dataclasses.is_dataclass(thing) and dataclasses.fields(thing):
         text += "\nFields: " + ", ".join(f"`{field.name}`" for field in dataclasses.fields(thing)) + ".\n"
     maker = vars(thing).get("__init__")
     if maker is not None and maker.__doc__:
         text += f"\n`{name}{signed(maker)}`\n\n{inspect.getdoc(maker)}\n"
     members = [(key, inspect.getattr_static(thing, key)) for key in dir(thing) if not key.startswith("_")]
-    described = [api_method(key, member) for key, member in members if is_ours(member)]
-    return text + ("\n" + "".join(described) if described else "")
+    items = [api_method(key, member) for key, member in members if is_ours(member)]
+    return text + ("\n" + "".join(items) if items else "")
 
 
 def is_ours(member: Any) -> bool:
