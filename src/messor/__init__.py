@@ -19,7 +19,7 @@ MESOS_VERSION = "1.11.0"
 __all__ = ["MESOS_VERSION", "LocalCluster", "__version__"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (module attributes have no common type)
+def __getattr__(name: str) -> Any:
     """Load LocalCluster on first use only; it needs the whole runtime."""
     if name == "LocalCluster":
         from messor.local.cluster import LocalCluster

@@ -130,5 +130,6 @@ def test_mutated_conversations_crash_hang_and_leak_nothing(cluster: LocalCluster
             time.sleep(0.05)
         assert open_files(daemon) <= before[daemon.name] + 3, f"{daemon.name} leaks connections"
         assert "Traceback" not in daemon.log.read_text(errors="replace"), f"see {daemon.log}"
-    flags = ["mesos-execute", f"--master={cluster.master}", "--name=after", "--command=true", "--resources=cpus:0.1;mem:32"]
+    flags = ["mesos-execute", f"--master={cluster.master}", "--name=after", "--command=true"]
+    flags.append("--resources=cpus:0.1;mem:32")
     assert execute(flags) == 0

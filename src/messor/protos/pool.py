@@ -6,8 +6,7 @@ load its own copy of the Mesos messages without a clash of file names.
 
 from __future__ import annotations
 
-from google.protobuf import descriptor_pool, duration_pb2, timestamp_pb2, wrappers_pb2
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, timestamp_pb2, wrappers_pb2
 
 _POOL = descriptor_pool.DescriptorPool()
 for _known in (descriptor_pb2, duration_pb2, timestamp_pb2, wrappers_pb2):

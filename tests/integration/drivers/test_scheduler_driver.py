@@ -339,7 +339,7 @@ def test_s22_s23_s67_a_launch_is_one_accept_with_the_default_filter(registered: 
 
 
 def test_s24_operations_with_an_id_are_refused(registered: Play) -> None:
-    """This API cannot report their status; the C++ aborts the process."""
+    """Nobody could report their status here; the C++ aborts the process."""
     operation = v0.Offer.Operation(type=v0.Offer.Operation.RESERVE)
     operation.id.value = "mine"
     with pytest.raises(ValueError, match="must not have an id"):
@@ -437,9 +437,7 @@ def test_s36_the_master_may_be_given_as_pid_or_in_a_file(stage: Stage, master: F
         stage.do(master.forget)
 
 
-@pytest.mark.parametrize(
-    ("master", "words"), [("zk://h:2181/", "path"), ("host:", "host:")]
-)
+@pytest.mark.parametrize(("master", "words"), [("zk://h:2181/", "path"), ("host:", "host:")])
 def test_s36_impossible_masters_are_errors(master: str, words: str) -> None:
     """The error says what was wrong."""
     heard = Heard()

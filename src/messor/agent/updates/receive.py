@@ -120,8 +120,8 @@ class Updates(Component):
         self._metrics.valid_status_updates.increment()
         receiver = executor or framework.executors.get(update.executor_id.value)
         if executor is None and receiver is not None and receiver.has_completed(status.task_id.value):
-            # Either only our answer to the executor got lost when this agent died, or the executor ends a task twice, as
-            # Toil's does: the scheduler has acknowledged the end and must not hear of another.
+            # Either only our answer to the executor got lost when this agent died, or the executor ends a task twice,
+            # as Toil's does: the scheduler has acknowledged the end and must not hear of another.
             self._outbox.acknowledge(receiver, pid, update)
             return
         self._take(_Held(update, receiver, pid))
