@@ -20,7 +20,7 @@ from messor.local.probe import free_port
 from support.zookeeper import Ensemble, why_unavailable
 
 SECONDS = 20.0
-SESSION_SECONDS = 1.2
+SESSION_SECONDS = 2.0
 """Long enough for a loaded machine to send its heartbeats in time, short enough to wait for."""
 
 

@@ -136,8 +136,10 @@ def test_credentials_keep_others_out(ensemble: Ensemble) -> None:
         one = contender(node, ensemble.url("/secure", secret))
         await one.contend()
         await node.tasks.blocking(look)
+        other = contender(node, ensemble.url("/secure"))
         with pytest.raises(NotAuthorized):
-            await contender(node, ensemble.url("/secure")).contend()
+            await other.contend()
+        other.close()
         one.close()
 
     def look() -> None:
@@ -205,16 +207,16 @@ def sessions(ensemble: Ensemble) -> int:
 
 def test_drivers_of_one_url_share_a_session(ensemble: Ensemble) -> None:
     """Until the last one lets go of it (S37); an error is not remembered."""
-    before = sessions(ensemble)
+    wait_for(lambda: sessions(ensemble) == 0, "the sessions of other tests to end")
     url = ensemble.url("/shared")
     one, two = DetectorPool.get(url), DetectorPool.get(url)
     assert one is two
     futures = [one.detect(v0.MasterInfo(id="x", ip=1, port=1)), two.detect(v0.MasterInfo(id="y", ip=1, port=1))]
     assert [future.result(10) for future in futures] == [None, None]
-    assert sessions(ensemble) == before + 1
+    wait_for(lambda: sessions(ensemble) == 1, "the session to begin")
     del one, two
     gc.collect()
-    wait_for(lambda: sessions(ensemble) == before, "the session to end")
+    wait_for(lambda: sessions(ensemble) == 0, "the session to end")
     for _ in range(2):
         with pytest.raises(ConfigurationError):
             DetectorPool.get("zk://127.0.0.1:1/")
