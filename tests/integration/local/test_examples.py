@@ -155,3 +155,13 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
     example = tmp_path / "test_my_framework.py"
     example.write_text((EXAMPLES / "test_my_framework.py").read_text())
     assert "3 passed" in ends_well("-m", "pytest", "-p", "no:cacheprovider", str(example))
+
+
+def test_the_guides_first_framework_runs(tmp_path: Path) -> None:
+    """As it stands in docs/guide/frameworks.md, on a cluster of its own."""
+    guide = (EXAMPLES.parent / "docs" / "guide" / "frameworks.md").read_text()
+    program = tmp_path / "first.py"
+    program.write_text(guide.split("```python\n")[1].split("```")[0])
+    said = ends_well(str(program))
+    assert "accepted" in said
+    assert "hello-1 TASK_FINISHED" in said
