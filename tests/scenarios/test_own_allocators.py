@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +24,24 @@ def examples_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
         importlib.import_module(name)
 
 
-def test_the_heavier_role_takes_offers_from_the_lighter() -> None:
+@pytest.fixture
+def start() -> Iterator[Callable[..., Cluster]]:
+    """Start clusters that are checked and closed at the end."""
+    clusters: list[Cluster] = []
+
+    def make(**options: Any) -> Cluster:
+        clusters.append(Cluster(**options))
+        return clusters[-1]
+
+    yield make
+    for cluster in clusters:
+        cluster.check()
+        cluster.close()
+
+
+def test_the_heavier_role_takes_offers_from_the_lighter(start: Callable[..., Cluster]) -> None:
     """Though the lighter was there first and does not let go."""
-    cluster = Cluster(
+    cluster = start(
         agents=2,
         master_flags={"allocator": "priority_allocator:PriorityAllocator", "weights": "prod=10,batch=1"},
     )
@@ -38,9 +55,9 @@ def test_the_heavier_role_takes_offers_from_the_lighter() -> None:
     assert not batch.offers
 
 
-def test_tasks_of_the_lighter_role_are_left_alone() -> None:
+def test_tasks_of_the_lighter_role_are_left_alone(start: Callable[..., Cluster]) -> None:
     """Only offers are rescinded."""
-    cluster = Cluster(master_flags={"allocator": "priority_allocator:PriorityAllocator", "weights": "prod=10"})
+    cluster = start(master_flags={"allocator": "priority_allocator:PriorityAllocator", "weights": "prod=10"})
     batch = cluster.framework(http=True, roles=["batch"])
     batch.launch("sleep 1000", task_id="t", cpus=1)
     cluster.run_until(lambda: "RUNNING" in batch.states("t"))
@@ -50,9 +67,9 @@ def test_tasks_of_the_lighter_role_are_left_alone() -> None:
     assert batch.states("t")[-1] == "RUNNING"
 
 
-def test_agents_are_filled_before_others_are_opened() -> None:
+def test_agents_are_filled_before_others_are_opened(start: Callable[..., Cluster]) -> None:
     """One idle agent is offered at a time; small tasks pile up on one."""
-    cluster = Cluster(agents=3, master_flags={"allocator": "bin_packing_allocator:BinPackingAllocator"})
+    cluster = start(agents=3, master_flags={"allocator": "bin_packing_allocator:BinPackingAllocator"})
     framework = cluster.framework(http=True)
     cluster.run_until(lambda: framework.offers)
     assert len(framework.offers) == 1
@@ -62,9 +79,9 @@ def test_agents_are_filled_before_others_are_opened() -> None:
     assert len({framework.last(f"t{number}").slave_id.value for number in range(3)}) == 1
 
 
-def test_a_sorter_of_one_s_own_orders_roles() -> None:
+def test_a_sorter_of_one_s_own_orders_roles(start: Callable[..., Cluster]) -> None:
     """The heaviest comes first, fair or not."""
-    cluster = Cluster(
+    cluster = start(
         agents=3, master_flags={"role_sorter": "priority_allocator:PrioritySorter", "weights": "prod=10,batch=1"}
     )
     batch = cluster.framework(http=True, roles=["batch"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,9 +20,24 @@ PARSE = "Failed to parse update weights request JSON"
 
 
 @pytest.fixture
-def cluster() -> Any:
+def start() -> Iterator[Callable[..., Cluster]]:
+    """Start clusters that are checked and closed at the end."""
+    clusters: list[Cluster] = []
+
+    def make(**options: Any) -> Cluster:
+        clusters.append(Cluster(**options))
+        return clusters[-1]
+
+    yield make
+    for cluster in clusters:
+        cluster.check()
+        cluster.close()
+
+
+@pytest.fixture
+def cluster(start: Callable[..., Cluster]) -> Cluster:
     """Give a cluster with one agent."""
-    return Cluster(agent_flags={"resources": CLUSTER})
+    return start(agent_flags={"resources": CLUSTER})
 
 
 def call(cluster: Cluster, kind: str, **body: Any) -> tuple[int, str]:
@@ -325,12 +340,6 @@ def test_new_weights_rescind_offers_and_share_anew(start: Callable[..., Cluster]
     cluster.run_until(lambda: len(heavy.offers) + len(light.offers) == 8)
     assert call(cluster, "UPDATE_WEIGHTS", weight_infos=[{"role": "heavy", "weight": 3.0}]) == (200, "")
     cluster.run_until(lambda: (len(heavy.offers), len(light.offers)) == (6, 2))
-
-
-@pytest.fixture
-def start() -> Callable[..., Cluster]:
-    """Start a cluster of some size."""
-    return Cluster
 
 
 def test_the_weights_flag_counts_until_weights_are_changed(start: Callable[..., Cluster]) -> None:
