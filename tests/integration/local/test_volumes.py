@@ -26,6 +26,8 @@ class Framework:
         """Subscribe."""
         self.address = address
         self.seen: list[dict[str, Any]] = []
+        self.offers: dict[str, dict[str, Any]] = {}
+        """Those in hand, by id."""
         capabilities = [{"type": kind} for kind in ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")]
         info = {"user": "root", "name": "volumes", "roles": [ROLE], "checkpoint": True, "failover_timeout": 3600.0}
         call = {"type": "SUBSCRIBE", "subscribe": {"framework_info": {**info, "capabilities": capabilities}}}
@@ -43,6 +45,10 @@ class Framework:
             event = json.loads(self.stream.read(int(size)))
             self.seen.append(event)
             body = event.get(event["type"].lower(), {})
+            if event["type"] == "OFFERS":
+                self.offers.update({offer["id"]["value"]: offer for offer in body["offers"]})
+            if event["type"] == "RESCIND":
+                self.offers.pop(body["offer_id"]["value"], None)
             if event["type"] == "UPDATE" and "uuid" in body["status"]:
                 status = body["status"]
                 named = {key: status[key] for key in ("agent_id", "task_id", "uuid")}
@@ -68,15 +74,21 @@ class Framework:
         connection.close()
 
     def offer(self, fits: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
-        """Give the first offer of the next OFFERS event with a fitting one."""
+        """Give a fitting offer in hand, or the first one to come."""
+        while not (found := [offer for offer in self.offers.values() if fits(offer)]):
+            self.event("OFFERS")
+        return found[0]
 
-        def first(body: dict[str, Any]) -> list[dict[str, Any]]:
-            return [offer for offer in body["offers"] if fits(offer)]
-
-        return first(self.event("OFFERS", lambda body: bool(first(body))))[0]
+    def offer_after(self, deed: Callable[[], None], fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Do what makes the master rescind a fitting offer, and wait for the next one."""
+        old = self.offer(fits)["id"]
+        deed()
+        self.event("RESCIND", lambda body: bool(body["offer_id"] == old))
+        return self.offer(fits)
 
     def accept(self, offer: dict[str, Any], *operations: dict[str, Any]) -> None:
         """Accept an offer."""
+        del self.offers[offer["id"]["value"]]
         accept = {"offer_ids": [offer["id"]], "operations": operations, "filters": {"refuse_seconds": 0.0}}
         self.call("ACCEPT", accept=accept)
 
@@ -166,8 +178,7 @@ def test_what_a_task_writes_into_a_volume_stays(cluster: LocalCluster) -> None:
     assert file.read_text() == "precious\n"
     assert is_spoken_of(cluster) == 0
 
-    cluster.agents[0].restart()
-    offer = framework.offer(has_volume)
+    offer = framework.offer_after(cluster.agents[0].restart, has_volume)
     read_only = {**VOLUME_INFO, "volume": {"mode": "RO", "container_path": "data"}}
     framework.accept(offer, launch(offer, "reader", "grep precious data/file", disk=read_only))
     assert framework.ends("reader") == "TASK_FINISHED"
@@ -218,3 +229,35 @@ def test_operators_take_what_is_offered_but_not_what_is_used(cluster: LocalClust
     assert is_spoken_of(cluster) == 0
     assert not list(Path(cluster.agents[0].work_dir).glob("volumes/roles/db/*"))
     framework.close()
+
+
+def test_a_path_disk_holds_volumes_below_its_root(tmp_path: Path) -> None:
+    """Beside the agent's own disk, told apart in offers by its root (V8)."""
+    source = {"source": {"type": "PATH", "path": {"root": str(tmp_path / "second")}}}
+    numbers = {"cpus": 2, "mem": 1024, "disk": 500}
+    resources = [{"name": name, "type": "SCALAR", "scalar": {"value": value}} for name, value in numbers.items()]
+    resources.append({"name": "disk", "type": "SCALAR", "scalar": {"value": 300}, "disk": source})
+    disk = {**DISK, "disk": source}
+    volume = {**DISK, "disk": {**source, **VOLUME_INFO}}
+    with LocalCluster(agents=1, work_dir=tmp_path / "cluster", resources=json.dumps(resources)) as cluster:
+        framework = Framework(cluster.master)
+        offer = framework.offer()
+        assert {one["scalar"]["value"]: one.get("disk") for one in offer["resources"] if one["name"] == "disk"} == {
+            500.0: None,
+            300.0: source,
+        }
+        framework.accept(
+            offer,
+            {"type": "RESERVE", "id": {"value": "reserve"}, "reserve": {"resources": [disk]}},
+            {"type": "CREATE", "id": {"value": "create"}, "create": {"volumes": [volume]}},
+            launch(offer, "writer", "echo precious > data/file", disk=volume["disk"]),
+        )
+        framework.hears_of("reserve", "create")
+        assert framework.ends("writer") == "TASK_FINISHED"
+        file = tmp_path / "second/volumes/roles/db/v1/file"
+        assert file.read_text() == "precious\n"
+        offer = framework.offer_after(cluster.agents[0].restart, has_volume)
+        framework.accept(offer, {"type": "DESTROY", "id": {"value": "destroy"}, "destroy": {"volumes": [volume]}})
+        framework.hears_of("destroy")
+        assert not file.parent.exists()
+        framework.close()

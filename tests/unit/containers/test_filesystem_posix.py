@@ -26,7 +26,7 @@ def test_a_volume_of_the_root_disk_is_below_the_work_folder_by_role() -> None:
     new.reservations.add(type="STATIC", role="ads")
     new.reservations.add(type="DYNAMIC", role="ads/sub")
     assert volume_links([old], "/s", "/work") == [VolumeLink("/s/data", "/work/volumes/roles/ads/id")]
-    assert volume_links([new], "/s", "/work") == [VolumeLink("/s/data", "/work/volumes/roles/ads/sub/id")]
+    assert volume_links([new], "/s", "/work") == [VolumeLink("/s/data", "/work/volumes/roles/ads sub/id")]
 
 
 def test_a_mount_disk_is_the_volume_and_a_path_disk_holds_it() -> None:

@@ -16,7 +16,7 @@ from messor.agent.state.lifecycles import AgentState
 from messor.agent.updates.manager import OPERATIONS, UpdateManager
 from messor.errors import DiskFailed, InvalidRequest
 from messor.model.conversions import apply_all, conversions_of, needs_checkpoint
-from messor.model.ids import uuid_text
+from messor.model.ids import uuid_text, validate_id
 from messor.model.resource_formats import change_all, upgrade, upgraded
 from messor.model.resources import Resources, validate_resources
 from messor.protos import internal, v0
@@ -101,6 +101,8 @@ class Operations(Component):
         validate_resources(found)
         for resource in found:
             upgrade(resource)
+            if resource.disk.HasField("persistence"):
+                validate_id(resource.disk.persistence.id)  # it becomes the name of a folder
         steps = [step.unallocated() for step in conversions_of(operation)]
         return apply_all(self._tables.total, steps)
 

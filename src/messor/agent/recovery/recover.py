@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from messor.agent.capacity.disks import prepare_disks
 from messor.agent.checkpoint.paths import LATEST
 from messor.agent.checkpoint.read import CheckpointReader, Found, FoundExecutor, FoundFramework, FoundTask
 from messor.agent.executors.start import container_status
@@ -114,6 +115,7 @@ class Recovery(Component):
         disk.make_folder(self._paths.slaves())
         if not disk.lock(f"{self._paths.meta}/{LOCK}"):
             raise ConfigurationError(f"The work_dir '{self._paths.work_dir}' is in use by another agent")
+        prepare_disks(disk, self._tables.info.resources, self._paths.work_dir)
         try:
             found = CheckpointReader(disk, self._paths, strict=self._flags.strict).read()
             if found.agent is not None:

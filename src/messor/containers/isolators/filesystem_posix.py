@@ -40,11 +40,16 @@ def volume_folder(resource: v0.Resource, work_folder: str) -> str:
     """Give the folder of a persistent volume: a MOUNT disk is one volume, a PATH disk or the work folder holds many."""
     source = resource.disk.source
     if source.type == v0.Resource.DiskInfo.Source.MOUNT and source.HasField("mount"):
-        return source.mount.root
-    root = source.path.root if source.HasField("path") and source.path.root else work_folder
-    if not root.startswith("/"):
-        root = f"{work_folder}/{root}"
-    return f"{root}/volumes/roles/{_role(resource)}/{resource.disk.persistence.id}"
+        return _below(work_folder, source.mount.root)
+    root = _below(work_folder, source.path.root) if source.HasField("path") else work_folder
+    # Roles of a hierarchy are no folders of one another; no role has a space in its name.
+    role = _role(resource).replace("/", " ")
+    return f"{root}/volumes/roles/{role}/{resource.disk.persistence.id}"
+
+
+def _below(work_folder: str, root: str) -> str:
+    """Give the root of a disk; relative ones are below the work folder."""
+    return os.path.join(work_folder, root).rstrip("/")
 
 
 def bring_up_to_date(disk: Disk, sandbox: str, wanted: Sequence[VolumeLink], existing: Sequence[VolumeLink]) -> None:
