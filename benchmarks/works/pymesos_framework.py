@@ -33,7 +33,7 @@ class Counter(Scheduler):
     def registered(self, driver, framework_id, master_info):
         if MODE == "reconcile":
             for first in range(0, UPDATES, BATCH):
-                driver.reconcileTasks([{"task_id": {"value": "unknown-%d" % n}} for n in range(first, first + BATCH)])
+                driver.reconcileTasks([{"task_id": {"value": f"unknown-{n}"}} for n in range(first, first + BATCH)])
             self.begin()  # the answers are handled after this callback
 
     def resourceOffers(self, driver, offers):
@@ -45,7 +45,7 @@ class Counter(Scheduler):
             tasks = [
                 {
                     "name": "t",
-                    "task_id": {"value": "%s-%d" % (agent, number)},
+                    "task_id": {"value": f"{agent}-{number}"},
                     "agent_id": {"value": agent},
                     "command": {"value": "true"},
                     "resources": [
@@ -70,7 +70,7 @@ counter = Counter()
 driver = MesosSchedulerDriver(counter, {"user": "root", "name": "B9d", "hostname": "localhost"}, MASTER)
 driver.start()
 if not counter.done.wait(240):
-    sys.exit("only %d updates came" % counter.seen)
+    sys.exit(f"only {counter.seen} updates came")
 cpu = time.process_time() - counter.began
 time.sleep(0.2)  # the last acknowledgements
 driver.stop()
