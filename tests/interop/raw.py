@@ -13,13 +13,18 @@ SECONDS = 20.0
 
 
 def post(
-    port: int, path: str, body: bytes, headers: str = "", content_type: str = "application/json"
+    port: int,
+    path: str,
+    body: bytes,
+    headers: str = "",
+    content_type: str = "application/json",
+    seconds: float = SECONDS,
 ) -> tuple[int, bytes]:
-    """POST and give status and body."""
+    """POST and give status and body; raises TimeoutError when that is not all there within some seconds."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}"
     )
-    with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", port), seconds) as connection:
         connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + body)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     start, _, rest = answer.partition(b"\r\n\r\n")

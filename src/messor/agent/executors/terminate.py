@@ -131,7 +131,8 @@ class Terminations(Component):
             )
             if task_id in executor.queued:
                 self._launch_in_name_only(executor, task_id)
-            self._updates.from_agent(update, executor)
+            # As recorded, nothing is said of the container, which is gone.
+            self._updates.from_agent(update, None)
         executor.queued_groups.clear()
 
     @staticmethod
@@ -144,7 +145,7 @@ class Terminations(Component):
     def end_queued(self, executor: Executor, task_id: str, update: internal.StatusUpdate) -> None:
         """Report the end of one queued task."""
         self._launch_in_name_only(executor, task_id)
-        self._updates.from_agent(update, executor)
+        self._updates.from_agent(update, None)
 
     # --- records go --------------------------------------------------------------------------------------------------
 
