@@ -185,10 +185,12 @@ class Inquiry:
             "frameworks": inner.of,
         }
         if self.orders.is_random:
-            text = f"Turns are drawn at random; role '{role}' has a share of {outer.share:.3f}"
+            how = "drawn at random" if self.books.options.sorter == "random" else "up to sorters of the operator's own"
+            shares = f"role '{role}' has a share of {outer.share:.3f}, the framework {inner.share:.3f} in it"
+            text = f"Turns are {how}; {shares}"
         else:
             text = (
-                f"Role '{role}' {place_text(outer, 'roles')}; the framework {place_text(inner, 'frameworks')} in it"
+                f"Role '{role}' {place_text(outer, 'roles')}; in it the framework {place_text(inner, 'frameworks')}"
                 " (smallest weighted dominant share first)"
             )
         return Reason("order", text, facts, blocks=False)
@@ -285,6 +287,14 @@ def _agent_active(case: Case) -> Iterator[Reason]:
         yield Reason("agent_inactive", f"Nothing of the agent is offered: {why}")
     if books.whitelist is not None and agent.info.hostname not in books.whitelist:
         yield Reason("not_whitelisted", f"The operator's whitelist does not name host {agent.info.hostname}")
+
+
+def _stays(case: Case) -> Iterator[Reason]:
+    """Tell of planned maintenance: it keeps nothing from being offered, but offers say so."""
+    window = case.books.windows.by_agent.get(case.agent.id)
+    if window is not None:
+        text = "Maintenance of the agent is planned: its offers say when, and frameworks are asked to leave"
+        yield Reason("maintenance", text, blocks=False)
 
 
 def _something_free(case: Case) -> Iterator[Reason]:
@@ -442,6 +452,7 @@ CHECKS: tuple[Check, ...] = (
     _framework_active,
     _role_wanted,
     _agent_active,
+    _stays,
     _something_free,
     _reserved,
     _hidden,

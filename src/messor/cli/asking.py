@@ -76,7 +76,8 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 def _refusal(error: urllib.error.HTTPError) -> MesosError:
     text = error.read().decode(errors="replace").strip() or str(error)
     if error.code == 404:
-        return NotFound(text)
+        unknown = f"{error.url} does not exist: no Messor leads there, or its allocator is one that cannot be asked"
+        return NotFound(text if not text.startswith("HTTP Error") else unknown)
     if 400 <= error.code < 500:
         return InvalidRequest(text)
     return ConnectionLost(f"{error.url} answered {error.code}: {text}")

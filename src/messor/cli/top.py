@@ -139,7 +139,8 @@ def headline(shares: dict[str, Any]) -> str:
     """Sum up the cluster in one line."""
     last = shares["round"]
     rounds = "no round yet" if not last["number"] else f"round {last['number']} {last['seconds_ago']:.1f} s ago"
-    return f"{shares['agents']} agents · {amounts(shares['total'])} · {shares['tasks']} tasks · {rounds}"
+    counts = (f"{shares[noun]} {noun if shares[noun] != 1 else noun[:-1]}" for noun in ("agents", "tasks"))
+    return f"{' · '.join(counts)} · {amounts(shares['total'])} · {rounds}"
 
 
 def rows(shares: dict[str, Any], histories: Histories) -> Iterator[Row]:

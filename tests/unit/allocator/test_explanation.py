@@ -228,8 +228,8 @@ def test_who_holds_the_agent_is_told_with_the_time_and_the_order() -> None:
     assert [reason.text for reason in verdict.reasons] == [
         "cpus:4; mem:1024 is offered to framework 'shop' (e) for role 'a', which has held the offer for 12.5 s",
         (
-            "Role 'a' has a share of 1.000 and comes at position 1 of 1 roles; the framework has a share of 0.000 and"
-            " comes at position 1 of 2 frameworks in it (smallest weighted dominant share first)"
+            "Role 'a' has a share of 1.000 and comes at position 1 of 1 roles; in it the framework has a share of"
+            " 0.000 and comes at position 1 of 2 frameworks (smallest weighted dominant share first)"
         ),
     ]
     assert verdict.reasons[0].facts["seconds"] == 12.5
@@ -282,6 +282,15 @@ def test_reservations_for_others_beside_free_resources_are_told_without_blocking
     verdict = ask(world)
     assert verdict.outcome is Outcome.NEXT
     assert [reason.code for reason in verdict.reasons] == ["reserved", "next", "order"]
+
+
+def test_planned_maintenance_is_told_and_keeps_nothing_from_being_offered() -> None:
+    """Offers carry the window; frameworks decide."""
+    world = plain()
+    world.books.windows.plan("s", v0.Unavailability())
+    verdict = ask(world)
+    assert verdict.outcome is Outcome.NEXT
+    assert "Maintenance of the agent is planned" in verdict.reasons[0].text
 
 
 def test_quota_is_told_in_numbers() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from messor.allocator.explanation import HeldOffer, Inquiry, Outcome, Reason, Surroundings, Verdict, named
 from messor.allocator.fitting import UNLIMITED, fit
 from messor.allocator.service import AllocatorService
+from messor.allocator.sorter import DEFAULT_WEIGHT
 from messor.errors import InvalidRequest, NotFound
 from messor.master.doors.task_situation import agent_trouble, describe_task, find_tasks, unknown_task
 from messor.master.leadership import Leadership
@@ -89,7 +90,7 @@ class AllocatorViews(Component):
         roles = {*books.sorters, *books.quotas, *books.roles.consumed}
         if text in roles or any(is_subrole(role, text) for role in roles if role):
             return "role", text
-        raise NotFound(f"There is no framework, task or role '{text}'; ask for task= or role= to hear more")
+        raise NotFound(f"There is no framework, task or role '{text}'; saying that it is a task or a role tells more")
 
     def _framework(self, text: str) -> FrameworkRecord:
         known = self.state.frameworks.get(text)
@@ -253,7 +254,7 @@ class AllocatorViews(Component):
         return {
             "role": role,
             "share": books.role_sorter.share(role),
-            "weight": books.role_sorter.weight(role),
+            "weight": self.state.weights.get(role, DEFAULT_WEIGHT),
             "quota": None
             if quota is None
             else {
