@@ -77,6 +77,7 @@ from messor.master.tasks.updates import TaskUpdates
 from messor.model.quantities import parse_min_allocatable
 from messor.model.roles import parse_weights
 from messor.protos import v0
+from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMessage
 from messor.runtime.actor import Actor, Component
 from messor.runtime.host import Host
 from messor.security.credentials import Secrets
@@ -86,6 +87,8 @@ from messor.wire.upid import Upid
 log = logging.getLogger(__name__)
 
 NAME = "master"
+
+AUTHENTICATE = AuthenticateMessage.DESCRIPTOR.full_name
 
 
 class Master(Actor):
@@ -478,8 +481,12 @@ class Master(Actor):
                 self.rescinder.rescind(offer)
 
     def deliver(self, sender: Upid, name: str, body: bytes) -> None:
-        """Take a message; as long as this master does not lead or has not recovered, drop it without a word."""
-        if self.state.is_recovered:
+        """Take a message; as long as this master does not lead or has not recovered, drop it without a word.
+
+        But for who wants to be authenticated: that is tried again after seconds only, so that a failover would take
+        that long.
+        """
+        if self.state.is_recovered or name == AUTHENTICATE:
             super().deliver(sender, name, body)
         else:
             log.debug("Dropping %s from %s: not recovered yet", name, sender)

@@ -58,6 +58,10 @@ class Session(Protocol):
         """Remove a node."""
         ...
 
+    async def children(self, path: str) -> list[str]:
+        """List the names in a node."""
+        ...
+
 
 class Sessions(Protocol):
     """Runs operations on whichever session there is, again when its connection broke."""
@@ -97,6 +101,10 @@ class ZooKeeperStorage:
         self._sessions = sessions
         self._path = path
         self._unique = unique
+        self._known: dict[str, Stored] = {}
+        """What was last seen in each variable's node."""
+        self._swept: set[str] = set()
+        """Variables whose leftovers were looked for."""
 
     async def fetch(self, name: str) -> Variable:
         """Read a variable; raises RegistryFailed."""
@@ -110,6 +118,7 @@ class ZooKeeperStorage:
                     value = await self._value(stored)
                 except NotFound:
                     continue  # it was replaced while it was read
+                self._known[name] = stored
                 return Variable(name, value, stored.version + 1)
         except MesosError as error:
             raise RegistryFailed(f"Failed to read '{self._path}/{name}' from ZooKeeper: {error}") from error
@@ -119,10 +128,17 @@ class ZooKeeperStorage:
         self._sessions.start()
         path = f"{self._path}/{variable.name}"
         try:
-            old = await self._head(variable.name) if variable.version else None
-            head, chunks = await self._write_chunks(variable.name, value)
+            old = self._known.get(variable.name)
+            if variable.version and (old is None or old.version + 1 != variable.version):
+                old = await self._head(variable.name)
+            head, chunks = await self._write_chunks(variable, value)
             version = await self._replace(path, head, variable.version)
-            await self._remove(chunks if version is None else old.chunks if old else [])
+            if version is None:
+                await self._remove(chunks)
+            else:
+                self._known[variable.name] = Stored(version, head)
+                await self._remove(old.chunks if old is not None else [])
+                await self._sweep(variable)
         except MesosError as error:
             raise RegistryFailed(f"Failed to write '{path}' to ZooKeeper: {error}") from error
         return None if version is None else Variable(variable.name, value, version + 1)
@@ -147,14 +163,14 @@ class ZooKeeperStorage:
         pieces = [await self._sessions.run(_getting(f"{self._path}/{name}")) for name in stored.chunks]
         return b"".join(pieces)
 
-    async def _write_chunks(self, name: str, value: bytes) -> tuple[bytes, list[str]]:
+    async def _write_chunks(self, variable: Variable, value: bytes) -> tuple[bytes, list[str]]:
         """Write what does not fit into the variable's own node; gives that node's content and the chunks' names."""
         if len(value) < CHUNK:
             return INLINE + value, []
         unique = self._unique()
         names = []
         for number, start in enumerate(range(0, len(value), CHUNK)):
-            chunk = f"{name}-{unique}-{number}"
+            chunk = f"{variable.name}-{variable.version}-{unique}-{number}"
             names.append(chunk)
             await self._sessions.make_path(self._path)
             await self._sessions.run(_making(f"{self._path}/{chunk}", value[start : start + CHUNK]))
@@ -183,12 +199,32 @@ class ZooKeeperStorage:
             await self._sessions.make_path(self._path)
         return await self._sessions.run(attempt)
 
+    async def _sweep(self, variable: Variable) -> None:
+        """Remove, once, what masters left that ended between writing chunks and naming them, or removing them.
+
+        Whoever wrote such a chunk wanted to replace the version that we have just replaced, or an older one, and cannot
+        any more. Chunks for a later version are somebody's who leads after us.
+        """
+        if variable.name in self._swept:
+            return
+        self._swept.add(variable.name)
+        names = await self._sessions.run(lambda session: session.children(self._path))
+        current = self._known[variable.name].chunks
+        await self._remove([name for name in names if name not in current and _replaced(variable, name)])
+
     async def _remove(self, names: list[str]) -> None:
         for name in names:
             try:
                 await self._sessions.run(_deleting(f"{self._path}/{name}"))
             except NotFound:
                 continue
+
+
+def _replaced(variable: Variable, child: str) -> bool:
+    """Tell a chunk of somebody who meant to replace the version that we replaced, or an older one."""
+    prefix = f"{variable.name}-"
+    version = child.removeprefix(prefix).partition("-")[0]
+    return child.startswith(prefix) and version.isdigit() and int(version) <= variable.version
 
 
 def _getting(path: str) -> Callable[[Session], Awaitable[bytes]]:

@@ -17,6 +17,9 @@ from mesos.native import MesosSchedulerDriver
 from messor.protos import v0
 from support.zookeeper import Ensemble
 
+SECOND_ATTEMPT = 5.0
+"""Seconds after which an authentication without an answer is tried again, at the earliest."""
+
 CANDIDACY = "EXIT with status 1: Lost candidacy as a leader... committing suicide!"
 
 
@@ -108,6 +111,38 @@ def test_tasks_and_frameworks_survive_a_failover(masters: Masters, monkeypatch: 
         for driver in drivers:
             driver.stop()
             driver.join()
+
+
+def test_everybody_proves_again_who_they_are_after_a_failover(
+    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agent and driver convince the new leader without waiting for a second attempt."""
+    monkeypatch.setenv("MESOS_REGISTRATION_BACKOFF_FACTOR", "50ms")
+    monkeypatch.setenv("LIBPROCESS_IP", "127.0.0.1")
+    credentials, credential = tmp_path / "credentials", tmp_path / "credential"
+    agent = {"principal": "agents", "secret": "s2"}
+    credentials.write_text(json.dumps({"credentials": [{"principal": "alice", "secret": "s1"}, agent]}))
+    credential.write_text(json.dumps(agent))
+    flags = {"authenticate_frameworks": "true", "authenticate_agents": "true", "credentials": credentials}
+    masters = Masters(tmp_path, ensemble.url("/secure-masters"), **flags)
+    masters.agent.flags |= {"credential": credential, "authentication_backoff_factor": "20ms"}
+    keeper = Keeper()
+    info = v0.FrameworkInfo(user="root", name="keeper", failover_timeout=600)
+    driver = MesosSchedulerDriver(keeper, info, masters.zk, 1, ("alice", "s1"))
+    try:
+        leader, standby = masters.start()
+        driver.start()
+        wait_for(lambda: keeper.heard == [f"registered {leader.port}"], f"{keeper.heard} to register")
+        leader.send(signal.SIGTERM)
+        begin = time.monotonic()
+        wait_for(lambda: f"reregistered {standby.port}" in keeper.heard, f"{keeper.heard} to follow")
+        wait_for(standby.agents, "the agent to follow")
+        assert time.monotonic() - begin < SECOND_ATTEMPT
+        assert not [what for what in keeper.heard if what.startswith("error")]
+    finally:
+        driver.stop()
+        driver.join()
+        masters.stop()
 
 
 def located(path: str) -> Callable[[Master], str]:

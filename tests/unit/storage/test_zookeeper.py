@@ -109,3 +109,18 @@ def test_what_something_else_wrote_is_not_taken_for_a_registry(world: World, ens
     world.run(master.session.make_path(f"{PATH}/registry"))
     with pytest.raises(RegistryFailed, match="not written by this version"):
         world.run(master.storage.fetch("registry"))
+
+
+def test_chunks_that_others_left_are_removed_but_not_those_of_who_leads_next(world: World, ensemble: Ensemble) -> None:
+    """A master that was killed while it wrote leaves chunks that nobody names."""
+    master = Master(world, ensemble, 1)
+    one = stored(world.run(master.storage.store(world.run(master.storage.fetch("registry")), b"x" * CHUNK)))
+    names = (f"registry-{one.version}-left-0", f"registry-{one.version + 1}-next-0", "registry-notes", "other-0-x-0")
+    for name in names:
+        ensemble.create(f"{PATH}/{name}", b"", 0, sequence=False)
+    later = Master(world, ensemble, 2)
+    two = stored(world.run(later.storage.store(world.run(later.storage.fetch("registry")), b"y" * CHUNK)))
+    left = set(ensemble.children(PATH))
+    assert {"registry", *names[1:]} <= left
+    assert len(left) == len(names) + 1
+    assert world.run(later.storage.fetch("registry")) == two
