@@ -116,7 +116,7 @@ PARAMETERS = {
     b10: {"seconds": 60},
     b11: {"live": 100},
 }
-ALONE = {"ingest": "benchmarks.ingest", "B1": "benchmarks.allocator_cycle"}
+ALONE = {"ingest": "benchmarks.ingest", "B1": "benchmarks.allocator_cycle", "B1w": "benchmarks.why_cost"}
 
 
 async def memory_slopes(context):
