@@ -64,6 +64,8 @@ class Registration(Component):
         self._connected = connected
         self._authentication = authentication
         self._timer: Timer | None = None
+        self._told: list[v0.Resource] | None = None
+        """The checkpointed resources in the latest attempt."""
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -109,6 +111,7 @@ class Registration(Component):
             return
         # At every attempt: a connection that could not be made is no connection to hear the end of.
         self._outbox.link(self._tables.master)
+        self._told = self._tables.checkpointed_resources
         if self._tables.info.HasField("id"):
             self._outbox.to_master(self._reregistration())
         else:
@@ -185,8 +188,21 @@ class Registration(Component):
             self._go(message.connection)
         else:
             self._connected(_silence(message.connection))
+            self._correct()
         for reconciliation in message.reconciliations:
             self._reconcile(reconciliation)
+
+    def _correct(self) -> None:
+        """Register once more if the master believed an attempt that was still on its way.
+
+        What operations changed since then it has just taken back in its books.
+        """
+        if self._told is not self._tables.checkpointed_resources:
+            log.warning("The master heard of resources as they were: registering again")
+            self._tables.become(AgentState.DISCONNECTED)
+            self._updates.manager.pause()
+            self._operations.manager.pause()
+            self.begin()
 
     def _has_other_id(self, agent_id: str) -> bool:
         """End the process when the master takes this agent for another one."""
