@@ -38,7 +38,7 @@ def choose_address(
     Raises ConfigurationError for what is no IPv4 address or port.
     """
     chosen = Address(
-        ip or environ.get("LIBPROCESS_IP") or ANY,
+        ip or environ.get("LIBPROCESS_IP", ANY),
         port if port is not None else _port(environ, "LIBPROCESS_PORT") or 0,
         advertise_ip or environ.get("LIBPROCESS_ADVERTISE_IP"),
         advertise_port if advertise_port is not None else _port(environ, "LIBPROCESS_ADVERTISE_PORT"),
