@@ -17,6 +17,7 @@ from messor.protos import internal, v0, v0_scheduler
 from messor.simulation.cluster import AgentNode, Cluster, MasterNode
 from messor.simulation.disk import SimulatedDisk
 from messor.simulation.driver import SimulatedDriver
+from messor.simulation.invariants import Invariants
 
 HOUR = 3600.0
 TASKS = 50
@@ -168,12 +169,19 @@ class Keeper:
 class Hour:
     """One run: build, break, mend, check."""
 
-    def __init__(self, seed: int, *, tasks: int = TASKS) -> None:
-        """Draw everything from a seed: transport, several masters or one, tasks and faults."""
+    def __init__(self, seed: int, *, tasks: int = TASKS, thorough: bool = True) -> None:
+        """Draw everything from a seed: transport, several masters or one, tasks and faults.
+
+        thorough: check the books of master and agents after every event, not only when it is over: twice the time.
+        """
         self.seed = seed
         self.random = Random(f"reliability/{seed}")  # noqa: S311  (repeatable on purpose)
         self.transport = self.random.choice(("libprocess", "http", "http+json"))
         self.cluster = Cluster(seed, masters=self.random.choice((1, 3)), agents=3, keep_trace=False)
+        if not thorough:
+            self.cluster.invariants.clear()
+            self.cluster.invariants.append(self._ledger_holds)
+        self._invariants = Invariants(self.cluster)
         self.books = Books([self._task(number) for number in range(1, tasks + 1)])
         self.log: list[str] = []
         """What was done, with the time; a failing run prints it."""
@@ -313,7 +321,12 @@ class Hour:
     def _is_quiet(self) -> bool:
         return not self.cluster.ledger.unheard() and not any(agent.has_pending_updates for agent in self.cluster.agents)
 
+    def _ledger_holds(self) -> None:
+        assert not self.cluster.ledger.faults, "; ".join(self.cluster.ledger.faults)
+
     def _check(self) -> None:
+        self.cluster.touched = dict.fromkeys(self.cluster.hosts)
+        self._invariants.hold()
         assert self.cluster.ledger.unheard() == [], "updates were lost"
         for agent in self.cluster.agents:
             files = self.cluster.machines[agent.ip]
