@@ -100,9 +100,9 @@ class Daemon:
             raise ConfigurationError(f"{self.name} ended with status {status}: {last}")
 
     def is_up(self) -> bool:
-        """Whether its HTTP API answers."""
+        """Whether it answers and has finished recovery: the operator API says 503 until then."""
         try:
-            return get(self.host, self.port, "/health")[0] == 200
+            return get(self.host, self.port, "/api/v1")[0] != 503
         except ConnectionLost:
             return False
 
