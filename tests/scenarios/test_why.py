@@ -128,6 +128,40 @@ def test_bad_questions_are_answered_with_what_is_wrong(cluster: Cluster, questio
     assert text in get(cluster, f"/allocator/why?{question}", status)
 
 
+def set_quota(cluster: Cluster, role: str, **parts: dict[str, float]) -> None:
+    """Set a role's quota through the operator API, over its consumption if need be."""
+    config = {
+        "role": role,
+        **{part: {name: {"value": value} for name, value in of.items()} for part, of in parts.items()},
+    }
+    call = {"type": "UPDATE_QUOTA", "update_quota": {"force": True, "quota_configs": [config]}}
+    reply = cluster.ask("POST", "/api/v1", json.dumps(call).encode())
+    assert reply.status == 200, reply.body
+
+
+def test_a_quota_s_limit_and_others_guarantees_are_told_in_numbers(cluster: Cluster) -> None:
+    """Of a role that may have nothing, and of one that must leave room for another."""
+    framework = cluster.framework("shop", roles=["web"])
+    cluster.run_until(lambda: framework.offers)
+    total = get(cluster, "/allocator/shares")["total"]
+    set_quota(cluster, "web", limits=dict.fromkeys(total, 0.0))
+    framework.decline(0.0)
+    cluster.advance(3)
+    answer, text = why(cluster, "about=shop")
+    assert answer["counts"]["not offered"] == 1
+    assert "of its limit of 0 cpus" in text
+    assert "of at most 0 cpus" in text
+    set_quota(cluster, "web")
+    set_quota(cluster, "db", guarantees=total, limits=total)
+    cluster.advance(3)
+    framework.decline(0.0)
+    cluster.advance(3)
+    _, text = why(cluster, "about=shop")
+    assert "of what is free in the cluster is held back for the guarantees of role 'db'" in text
+    (shares,) = [one for one in get(cluster, "/allocator/shares")["roles"] if one["role"] == "web"]
+    assert shares["quota"] is None
+
+
 def test_shares_show_roles_frameworks_and_what_they_hold(cluster: Cluster) -> None:
     """Numbers for top and record."""
     framework = cluster.framework("shop", roles=["web"])
