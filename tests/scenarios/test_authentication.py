@@ -327,3 +327,33 @@ def test_an_attempt_without_a_verdict_is_repeated_in_growing_intervals(kind: typ
     assert client.errors == []
     client.host.kill()
     scene.world.close()
+
+
+class Asking(Recorder):
+    """A master that challenges and keeps the answers."""
+
+    def answer(self, sender: Upid, message: Any) -> None:
+        """Go through the exchange."""
+        if isinstance(message, AuthenticateMessage):
+            self.send(sender, AuthenticationMechanismsMessage(mechanisms=["CRAM-MD5"]))
+        elif isinstance(message, AuthenticationStartMessage):
+            self.send(sender, AuthenticationStepMessage(data=b"<3100624060.20082@vm>"))
+        elif isinstance(message, AuthenticationStepMessage):
+            self.send(sender, AuthenticationCompletedMessage())
+
+
+def test_a_driver_says_what_was_recorded(scene: Scene) -> None:
+    """Byte by byte: for whom, an empty but present first answer, the digest, then SUBSCRIBE from the scheduler."""
+    scene.host.kill()
+    master = Asking("master")
+    scene.world.start("master", MASTER.ip, MASTER.port).spawn(master)
+    client = scene.client(Credential("p1", b"s1"))
+    scene.world.advance(1)
+    names = ["AuthenticateMessage", "AuthenticationStartMessage", "AuthenticationStepMessage", "Call"]
+    assert master.names()[:4] == names
+    asked, started, stepped, subscribed = master.envelopes[:4]
+    assert AuthenticateMessage.FromString(asked.body).pid == str(client.session.upid)
+    assert started.body == b"\n\x08CRAM-MD5\x12\x00"
+    assert stepped.body == b"\n#" + response_to(b"<3100624060.20082@vm>", Credential("p1", b"s1"))
+    assert asked.sender.id == started.sender.id == stepped.sender.id == "crammd5-authenticatee(1)"
+    assert subscribed.sender == client.session.upid

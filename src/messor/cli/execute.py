@@ -35,7 +35,7 @@ def _check_content_type(value: Any) -> str | None:
 class ExecuteFlags:
     """The flags of mesos-execute."""
 
-    master: str = flag(REQUIRED, "Mesos master (e.g., IP:PORT)")
+    master: str = flag(REQUIRED, "Mesos master (e.g., IP:PORT or zk://host1:port1,host2:port2/path)")
     name: str | None = flag(None, "Name for the command; also the task's id.")
     command: str | None = flag(None, "Shell command to launch.")
     shell: bool = flag(True, "Whether the command is a shell command (--no-shell: a program and nothing else).")
@@ -45,8 +45,8 @@ class ExecuteFlags:
     resources: str = flag("cpus:1;mem:128", "Resources to allocate for the command.")
     checkpoint: bool = flag(False, "Whether the framework is checkpointed, so that the task outlives its agent.")
     role: str = flag("*", "Role to use when registering.")
-    principal: str | None = flag(None, "Principal to authenticate as.", unsupported="--principal is not supported yet")
-    secret: str | None = flag(None, "Secret of the principal.", unsupported="--secret is not supported yet")
+    principal: str | None = flag(None, "Principal to authenticate as, together with `--secret`.")
+    secret: str | None = flag(None, "Secret of the principal, or `file:///path` of a file with it.", secret=True)
     kill_after: Duration | None = flag(None, "Kill the task after this long, unless it ended by then.")
     framework_capabilities: str | None = flag(None, "Comma separated list of capabilities to announce.")
     partition_aware: bool = flag(True, "Whether to announce PARTITION_AWARE.")
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = CommandScheduler(describe_task(flags), flags.kill_after)
         framework = describe_framework(flags)
         transport = "http+json" if flags.content_type == "json" else "http"
-        driver = MesosSchedulerDriver(command, framework, flags.master, 0, transport=transport)
+        driver = MesosSchedulerDriver(command, framework, flags.master, 0, credential(flags), transport=transport)
     except Usage as usage:
         print(usage)  # noqa: T201
         return 0
@@ -114,7 +114,18 @@ def describe_framework(flags: ExecuteFlags) -> v0.FrameworkInfo:
             known = ", ".join(Capability.Type.keys())
             raise ConfigurationError(f"'{name}' is no framework capability; there are {known}") from None
     framework.roles.append(flags.role)
+    if flags.principal is not None:
+        framework.principal = flags.principal
     return framework
+
+
+def credential(flags: ExecuteFlags) -> v0.Credential | None:
+    """Give what to prove to the master; a principal without a secret is only announced. Raises ConfigurationError."""
+    if flags.secret is None:
+        return None
+    if flags.principal is None:
+        raise ConfigurationError("--secret needs a --principal whose secret it is")
+    return v0.Credential(principal=flags.principal, secret=flags.secret)
 
 
 def describe_task(flags: ExecuteFlags) -> v0.TaskInfo:

@@ -277,6 +277,29 @@ def test_what_is_no_credential_is_refused_at_once() -> None:
         MesosSchedulerDriver(Heard(), info, "127.0.0.1:1", 1, ("", "x"))
 
 
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        (["--principal=alice", "--secret=s1"], 0, "TASK_FINISHED"),
+        (["--principal=alice", "--secret=no", "--content_type=json"], 1, "Master refused authentication"),
+        (["--secret=s1"], 1, "--secret needs a --principal"),
+    ],
+)
+def test_a_command_is_run_for_who_proves_it(secure: Secure, flags: list[str], status: int, words: str) -> None:
+    """``messor execute`` takes principal and secret as mesos-execute does."""
+    command = [sys.executable, "-m", "messor.cli.main", "execute", f"--master=127.0.0.1:{secure.master.port}"]
+    done = subprocess.run(
+        [*command, "--name=proof", "--command=true", "--resources=cpus:0.1;mem:32", *flags],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == status
+    assert words in done.stdout + done.stderr
+
+
 def last_words(module: str, *flags: object) -> str:
     """Run a daemon that must end with status 1; gives its last line on stderr."""
     command = [sys.executable, "-m", module, "--ip=127.0.0.1", "--port=0", *map(str, flags)]
