@@ -6,6 +6,7 @@ a few milliseconds then; copying and serialising messages would cost tens.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError
@@ -92,6 +93,21 @@ class Contents:
         """Decode when each gone agent was marked so."""
         kind = registry.Registry.GoneSlave
         return {name: kind.FromString(entry).timestamp for name, entry in self.gone.items()}
+
+    def deactivated(self) -> set[str]:
+        """Name the agents that operators took out of the offers; those that drain are among them."""
+        return {name for name, entry in self._marks() if entry.deactivated}
+
+    def draining(self) -> dict[str, v0.DrainInfo]:
+        """Decode how far the agents are that were told to drain."""
+        return {name: entry.drain_info for name, entry in self._marks() if entry.HasField("drain_info")}
+
+    def _marks(self) -> Iterator[tuple[str, registry.Registry.Slave | registry.Registry.UnreachableSlave]]:
+        """Decode the entries of agents that may come back."""
+        for name, admitted in self.admitted.items():
+            yield name, registry.Registry.Slave.FromString(admitted)
+        for name, unreachable in self.unreachable.items():
+            yield name, registry.Registry.UnreachableSlave.FromString(unreachable)
 
 
 def _entries(field: int, entries: dict[str, bytes]) -> bytes:

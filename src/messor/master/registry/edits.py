@@ -15,6 +15,9 @@ from messor.protos import registry, v0
 Edit = Callable[[Contents], bool]
 """Changes a draft; returns whether it did. Raises Conflict."""
 
+DRAINING_CAPABILITY = "AGENT_DRAINING"
+"""What a master must know while agents are draining or deactivated; an older one would offer them."""
+
 
 def recover(info: v0.MasterInfo) -> Edit:
     """Note who leads now: the first edit of every leader, which also proves that it may write."""
@@ -116,6 +119,78 @@ def mark_gone(agent_id: str, since: v0.TimeInfo) -> Edit:
         return True
 
     return edit
+
+
+def deactivate(agent_id: str) -> Edit:
+    """Take an admitted or unreachable agent out of the offers."""
+    return _marked(agent_id, lambda entry: setattr(entry, "deactivated", True))
+
+
+def drain(agent_id: str, config: v0.DrainConfig) -> Edit:
+    """Let an admitted or unreachable agent drain, out of the offers; a config it had is replaced."""
+
+    def mark(entry: _Entry) -> None:
+        entry.deactivated = True
+        entry.drain_info.state = v0.DRAINING
+        entry.drain_info.config.CopyFrom(config)
+
+    return _marked(agent_id, mark)
+
+
+def drained(agent_id: str) -> Edit:
+    """Note that a draining agent has drained; raises Conflict for one that does not drain (any more)."""
+
+    def mark(entry: _Entry) -> None:
+        if not entry.HasField("drain_info"):
+            raise Conflict(f"Agent {agent_id} is not draining")
+        entry.drain_info.state = v0.DRAINED
+
+    return _marked(agent_id, mark)
+
+
+def reactivate(agent_id: str) -> Edit:
+    """Put an agent back into the offers; what it drained for is forgotten."""
+
+    def mark(entry: _Entry) -> None:
+        entry.ClearField("deactivated")
+        entry.ClearField("drain_info")
+
+    return _marked(agent_id, mark)
+
+
+_Entry = registry.Registry.Slave | registry.Registry.UnreachableSlave
+
+
+def _marked(agent_id: str, mark: Callable[[_Entry], object]) -> Edit:
+    """Change the entry of an admitted or unreachable agent, and say whether a master must know of draining now."""
+
+    def edit(draft: Contents) -> bool:
+        for entries, kind in (
+            (draft.admitted, registry.Registry.Slave),
+            (draft.unreachable, registry.Registry.UnreachableSlave),
+        ):
+            if agent_id in entries:
+                entry = kind.FromString(entries[agent_id])
+                mark(entry)
+                entries[agent_id] = entry.SerializeToString()
+                _need_draining(draft, is_needed=entry.deactivated or bool(draft.deactivated()))
+                return True
+        raise Conflict(f"Agent {agent_id} is neither admitted nor unreachable")
+
+    return edit
+
+
+def _need_draining(draft: Contents, *, is_needed: bool) -> None:
+    """Add or drop what a master must be capable of to read who is draining or deactivated."""
+    names = [item.capability for item in draft.rest.minimum_capabilities]
+    if (DRAINING_CAPABILITY in names) == is_needed:
+        return
+    rest = registry.Registry()
+    rest.CopyFrom(draft.rest)
+    rest.ClearField("minimum_capabilities")
+    kept = [name for name in names if name != DRAINING_CAPABILITY] + [DRAINING_CAPABILITY] * is_needed
+    rest.minimum_capabilities.extend(registry.Registry.MinimumCapability(capability=name) for name in kept)
+    draft.rest = rest
 
 
 def remove(agent_id: str) -> Edit:
