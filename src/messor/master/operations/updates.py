@@ -125,6 +125,7 @@ class OperationUpdates(Component):
         """Forget an operation."""
         self.counts.ended(operation)
         self.state.remove_operation(operation)
+        self.state.signals.operation_removed(operation)
 
     # --- agents that come and go -------------------------------------------------------------------------------------
 

@@ -29,6 +29,10 @@ class AgentRecord:
         """Whether the link to it holds."""
         self.is_deactivated = False
         """Whether an operator took it out of the offers."""
+        self.drain: v0.DrainInfo | None = None
+        """How far it is when it was told to drain; None when it was not, or was put back since."""
+        self.drain_began: float | None = None
+        """When this master told it so last."""
         self.capabilities: frozenset[int] = frozenset()
         """SlaveInfo.Capability.Type numbers."""
         self.resource_version: bytes | None = None

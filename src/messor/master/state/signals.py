@@ -1,6 +1,6 @@
 """What happened, for whoever is above: the only upward path in the master.
 
-The operator event stream, metrics and (later) draining listen here. A signal is a list of callables; order is that of
+The operator event stream, metrics and draining listen here. A signal is a list of callables; order is that of
 subscription. Listeners must not raise.
 """
 
@@ -11,6 +11,7 @@ from typing import Generic, ParamSpec
 
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
+from messor.master.state.operation import OperationRecord
 from messor.master.state.task import TaskRecord
 
 P = ParamSpec("P")
@@ -47,7 +48,11 @@ class Signals:
         """(task, encoded TaskStatus) after a state change or a health change."""
         self.task_removed: Signal[[TaskRecord]] = Signal()
         """The task left its agent: acknowledged terminal, unreachable or removed with its framework."""
+        self.operation_removed: Signal[[OperationRecord]] = Signal()
+        """It ended and nobody waits for it any more, or its agent left."""
         self.agent_added: Signal[[AgentRecord]] = Signal()
+        self.agent_returned: Signal[[AgentRecord]] = Signal()
+        """It re-registered, and is answered and reconciled."""
         self.agent_removed: Signal[[AgentRecord]] = Signal()
         self.framework_added: Signal[[FrameworkRecord]] = Signal()
         self.framework_updated: Signal[[FrameworkRecord]] = Signal()
