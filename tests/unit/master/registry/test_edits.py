@@ -141,3 +141,56 @@ def test_pruning_leaves_those_alone_that_returned() -> None:
     assert edits.prune(["S1", "S2"], [])(contents) is True
     assert (list(contents.admitted), list(contents.unreachable)) == (["S1"], [])
     assert edits.prune(["S1", "S2"], ["S3"])(contents) is False
+
+
+def capabilities(contents: Contents) -> list[str]:
+    """Name what a master must know to read the contents."""
+    return [item.capability for item in contents.rest.minimum_capabilities]
+
+
+def test_a_deactivated_agent_stays_so_wherever_it_goes() -> None:
+    """Neither becoming unreachable nor returning puts it back into the offers; older masters must not read this."""
+    contents = admitted("S1", "S2")
+    edits.deactivate("S1")(contents)
+    assert contents.deactivated() == {"S1"}
+    assert capabilities(contents) == ["AGENT_DRAINING"]
+    edits.mark_unreachable("S1", SINCE)(contents)
+    assert contents.deactivated() == {"S1"}
+    edits.mark_reachable(builders.agent_info(agent_id="S1"))(contents)
+    assert contents.deactivated() == {"S1"}
+
+
+def test_draining_is_kept_until_the_agent_is_put_back() -> None:
+    """With its config, through being unreachable; putting it back forgets it and what masters must know."""
+    contents = admitted("S1")
+    config = v0.DrainConfig(mark_gone=False)
+    config.max_grace_period.nanoseconds = 5
+    edits.drain("S1", config)(contents)
+    edits.mark_unreachable("S1", SINCE)(contents)
+    assert contents.draining() == {"S1": v0.DrainInfo(state=v0.DRAINING, config=config)}
+    edits.drained("S1")(contents)
+    assert contents.draining()["S1"].state == v0.DRAINED
+    edits.reactivate("S1")(contents)
+    assert (contents.draining(), contents.deactivated(), capabilities(contents)) == ({}, set(), [])
+
+
+def test_masters_must_know_of_draining_until_the_last_agent_is_put_back() -> None:
+    """One of two is not enough."""
+    contents = admitted("S1", "S2")
+    edits.deactivate("S1")(contents)
+    edits.deactivate("S2")(contents)
+    edits.reactivate("S1")(contents)
+    assert capabilities(contents) == ["AGENT_DRAINING"]
+
+
+@pytest.mark.parametrize("edit", [edits.deactivate("S9"), edits.reactivate("S9"), edits.drain("S9", v0.DrainConfig())])
+def test_agents_that_may_not_come_back_cannot_be_deactivated(edit: edits.Edit) -> None:
+    """There is no entry to note it in."""
+    with pytest.raises(Conflict):
+        edit(admitted("S1"))
+
+
+def test_an_agent_that_was_put_back_has_not_drained() -> None:
+    """The end of draining may be noticed just when an operator puts the agent back."""
+    with pytest.raises(Conflict):
+        edits.drained("S1")(admitted("S1"))
