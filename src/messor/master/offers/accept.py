@@ -135,7 +135,8 @@ class Accepts(Component):
         rest = transaction.remaining
         if transaction.conversions:
             self.allocator.update_allocation(framework.id, agent.id, transaction.offered, transaction.conversions)
-            converted = rest + transaction.resized - transaction.offered
+            rest = rest + transaction.resized
+            converted = rest - transaction.offered
             rest = rest - converted
             if converted:
                 self.allocator.recover_resources(framework.id, agent.id, converted, None, is_allocated=False)

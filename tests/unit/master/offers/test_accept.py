@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
 from messor.model.resource_text import parse_resources
+from messor.model.resources import Resources
 from messor.protos import internal, v0, v0_scheduler
+from messor.wire.json_codec import from_json
 from support.master_desk import SCHEDULER, Desk, Stream
 
 CPUS = {"name": "cpus", "type": "SCALAR", "scalar": {"value": 1.0}}
@@ -289,3 +292,25 @@ def test_an_old_agent_gets_old_resources() -> None:
     (run,) = desk.received(agent.pid, internal.RunTaskMessage)
     assert [resource.role for resource in run.task.resources] == ["*", "*"]
     assert all(resource.HasField("role") for resource in run.task.resources)
+
+
+def test_what_a_shrunk_volume_freed_is_not_lost() -> None:
+    """The offer held disk of the same kind: all of it goes back, the freed part with it."""
+    desk = Desk()
+    framework, stream = desk.subscribe(("MULTI_ROLE", "RESERVATION_REFINEMENT"), roles=["r"])
+    agent = desk.agent("cpus:1")
+    reserved = {"name": "disk", "type": "SCALAR", "reservations": [{"type": "DYNAMIC", "role": "r"}]}
+    info = {"persistence": {"id": "v"}, "volume": {"mode": "RW", "container_path": "d"}}
+    volume = {**reserved, "scalar": {"value": 10}, "disk": info}
+    held = Resources.of(from_json(json.dumps(item).encode(), v0.Resource) for item in (
+        volume, {**reserved, "scalar": {"value": 20}},
+    ))  # fmt: skip
+    agent.update_total(agent.total + held)
+    desk.offer_maker.offer(framework.id, {"r": {agent.id: held.allocated_to("r")}})
+    offer_id = f"M-O{desk.state.next_offer - 1}"
+    shrink = {"type": "SHRINK_VOLUME", "shrink_volume": {"volume": volume, "subtract": {"value": 1}}}
+    accept(desk, framework, stream, [offer_id], shrink)
+    assert str(desk.recovered().unallocated().filter(lambda kind: not kind.is_persistent_volume)) == (
+        "disk(reservations: [(DYNAMIC,r)]):21"
+    )
+    assert desk.recovered().disk == held.disk
