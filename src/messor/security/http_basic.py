@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 from collections.abc import Mapping
 
 from messor.runtime.http import Request, Response, text_response
-from messor.security.credentials import Credential, Secrets
+from messor.security.credentials import Credential, Secrets, is_same
 
 UNKNOWN_SECRET = b"\0"
 
@@ -41,7 +40,7 @@ class BasicAuthentication:
 def is_right(given: Credential, secrets: Secrets) -> bool:
     """Tell whether a secret is the principal's, in a time that does not tell which of both was wrong."""
     secret = secrets.get(given.principal)
-    is_equal = hmac.compare_digest(secret if secret is not None else UNKNOWN_SECRET, given.secret)
+    is_equal = is_same(secret if secret is not None else UNKNOWN_SECRET, given.secret)
     return is_equal and secret is not None
 
 
