@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from messor.cli.asking import Master, parser, run, say, table
@@ -109,7 +110,7 @@ def _live(given: Any) -> int:
     master, histories = Master(given.master, given.credential), Histories()
     shares = master.get("/allocator/shares")  # an unreachable master ends the command before the screen is taken
     trouble = ""
-    with Live(console=Console(), screen=True, auto_refresh=False) as live:
+    with Live(console=Console(), screen=True, auto_refresh=False) as live, suppress(KeyboardInterrupt):
         while True:
             histories.add(shares)
             live.update(_screen(shares, histories, trouble), refresh=True)
@@ -119,6 +120,7 @@ def _live(given: Any) -> int:
                 trouble = ""
             except ConnectionLost as error:
                 trouble = str(error)
+    return 0
 
 
 def _screen(shares: dict[str, Any], histories: Histories, trouble: str) -> Any:

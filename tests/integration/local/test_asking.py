@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,6 +130,28 @@ def test_top_prints_one_table(cluster: LocalCluster, sleeper: str) -> None:
     assert "2 agents" in done.stdout
     assert "mesos-execute instance" in done.stdout
     assert "cpus:1 mem:64" in done.stdout
+
+
+def test_top_refreshes_a_terminal_until_it_is_interrupted(cluster: LocalCluster, sleeper: str) -> None:
+    """On the screen's other page, which is left behind as it was."""
+    del sleeper
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "messor.cli.main", "top", f"--master={cluster.master}", "--interval=0.1"]
+    running = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "20"}
+    )
+    os.close(theirs)
+    seen = b""
+    while seen.count(b"mesos-execute instance") < 3:
+        assert select.select([ours], [], [], 30)[0], seen
+        seen += os.read(ours, 65536)
+    running.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # a terminal without a program gives an error
+        while select.select([ours], [], [], 30)[0]:
+            seen += os.read(ours, 65536)
+    os.close(ours)
+    assert running.wait(timeout=20) == 0
+    assert seen.rstrip().endswith(b"\x1b[?1049l")
 
 
 def test_record_writes_a_page(cluster: LocalCluster, sleeper: str, tmp_path: Path) -> None:
