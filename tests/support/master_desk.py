@@ -25,6 +25,7 @@ from messor.master.frameworks.update import FrameworkUpdates
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.accept import Accepts
 from messor.master.offers.decline import Demand
+from messor.master.offers.inverse import InverseOffers
 from messor.master.offers.make import OfferMaker
 from messor.master.offers.rescind import Rescinder
 from messor.master.operations.perform import Performer
@@ -292,7 +293,9 @@ class Desk:
             authentication=authentication,
         )  # fmt: skip
         self.gate = OpenGate()
+        inverse_offers = InverseOffers(state=state, outbox=self.outbox, allocator=allocator, host=host)
         self.calls = SchedulerCalls(
+            inverse_offers=inverse_offers,
             state=state, host=host, metrics=metrics, leadership=self.gate, subscriptions=subscriptions,
             framework_updates=framework_updates, removal=removal, accepts=accepts, demand=demand,
             acknowledgements=acknowledgements, kills=kills, reconciliation=reconciliation, executors=executors,

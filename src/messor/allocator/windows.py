@@ -67,8 +67,9 @@ class Windows:
             window.refused[framework_id] = refused_until
 
     def forget_refusals(self, framework_id: str) -> None:
-        """Ask a framework again."""
+        """Ask a framework again, once it is active."""
         for window in self.by_agent.values():
+            window.asked.discard(framework_id)
             window.refused.pop(framework_id, None)
 
     def forget_framework(self, framework_id: str) -> None:

@@ -8,7 +8,7 @@ host's address is fixed before any actor is made.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from messor import MESOS_VERSION
 from messor.allocator.interfaces import AllocatorFactory, AllocatorOptions, Offers
@@ -31,6 +31,8 @@ from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
 from messor.master.agents.whitelist import Whitelist
 from messor.master.authentication import Authentication, http_authentication
+from messor.master.cluster.activation import Activation
+from messor.master.cluster.maintenance import Maintenance
 from messor.master.cluster.quotas import Quotas
 from messor.master.cluster.weights import Weights
 from messor.master.doors.allocator_views import AllocatorViews
@@ -57,6 +59,7 @@ from messor.master.leadership import Leadership
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.accept import Accepts
 from messor.master.offers.decline import Demand
+from messor.master.offers.inverse import InverseOffers
 from messor.master.offers.make import OfferMaker
 from messor.master.offers.rescind import Rescinder
 from messor.master.operations.perform import Performer
@@ -136,6 +139,7 @@ class Master(Actor):
             host,
             allocator_options(flags),
             self._allocated,
+            on_inverse_offers=self._asked_to_leave,
             on_rescind=self._rescind_offers,
         )
         self._build_tasks()
@@ -166,6 +170,7 @@ class Master(Actor):
         self.maker = OfferMaker(
             state=state, outbox=outbox, allocator=allocator, flags=self.flags, host=self.host, rescinder=self.rescinder
         )
+        self.inverse_offers = InverseOffers(state=state, outbox=outbox, allocator=allocator, host=self.host)
         self.demand = Demand(state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder)
         self.accepts = Accepts(
             state=state,
@@ -351,6 +356,7 @@ class Master(Actor):
             removal=self.framework_removal,
             accepts=self.accepts,
             demand=self.demand,
+            inverse_offers=self.inverse_offers,
             acknowledgements=self.acknowledgements,
             kills=self.kills,
             reconciliation=self.reconciliation,
@@ -390,8 +396,14 @@ class Master(Actor):
             v1_view=v1_view,
             roles_view=roles_view,
             event_stream=self.event_stream,
-            answers={**self.quotas.answers, **self.weights.answers},
-            deeds={**self.operation_calls.deeds, **self.quotas.deeds, **self.weights.deeds},
+            answers={**self.quotas.answers, **self.weights.answers, **self.maintenance.answers},
+            deeds={
+                **self.operation_calls.deeds,
+                **self.quotas.deeds,
+                **self.weights.deeds,
+                **self.maintenance.deeds,
+                **self.activation.deeds,
+            },
         )
         self.endpoints_v0 = Endpoints(
             state=state,
@@ -429,6 +441,20 @@ class Master(Actor):
             given=parse_weights(self.flags.weights or ""),
             whitelisted=whitelisted,
         )
+        self.maintenance = Maintenance(
+            state=self.state,
+            allocator=self.allocator,
+            registrar=self.registrar,
+            leadership=self.leadership,
+            rescinder=self.rescinder,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            removal=self.agent_removal,
+            inverse_offers=self.inverse_offers,
+        )
+        self.activation = Activation(
+            state=self.state, allocator=self.allocator, registrar=self.registrar, rescinder=self.rescinder
+        )
 
     def components(self) -> Iterable[Component]:
         """List the parts whose handlers and endpoints are the master's."""
@@ -446,6 +472,7 @@ class Master(Actor):
             self.operation_calls,
             self.quotas,
             self.weights,
+            self.maintenance,
             self.operator_calls,
             self.endpoints_v0,
             *([self.allocator_views] if self.allocator_views is not None else []),
@@ -465,12 +492,18 @@ class Master(Actor):
         """Begin to allocate, now that it is known who may come back."""
         self.allocator.recover(len(contents.admitted), self.quotas.recover(contents))
         self.weights.recover(contents)
+        self.maintenance.recover(contents)
+        self.activation.recover(contents)
         self.allocator.start()
         self.whitelist.begin()
 
     def _allocated(self, framework_id: str, offers: Offers) -> None:
         """Make offers of what the allocator gave a framework."""
         self.maker.offer(framework_id, offers)
+
+    def _asked_to_leave(self, framework_id: str, windows: Mapping[str, v0.Unavailability]) -> None:
+        """Ask a framework to leave agents, as the allocator says."""
+        self.inverse_offers.ask(framework_id, windows)
 
     def _rescind_offers(self, framework_id: str, agent_ids: Iterable[str]) -> None:
         """Take back what a framework is offered on some agents, as the allocator asks."""

@@ -427,6 +427,8 @@ class HttpScheduler(SimulatedScheduler):
         super().__init__(name, info, master, ledger)
         self.refusals: list[tuple[str, int, str]] = []
         """(call, status, text) of every answer but 200 and 202."""
+        self.inverse_offers: dict[str, v0.InverseOffer] = {}
+        """What it was asked to leave and did not answer, by id."""
         self.heartbeats = 0
         self._silence = 0.0
         """Seconds without an event after which the stream counts as broken."""
@@ -487,6 +489,10 @@ class HttpScheduler(SimulatedScheduler):
         else:
             self._stream.close()
 
+    def _asked_to_leave(self, event: v0_scheduler.Event) -> None:
+        self.inverse_offers.update({offer.id.value: offer for offer in event.inverse_offers.inverse_offers})
+        self.inverse_offers.pop(event.rescind_inverse_offer.inverse_offer_id.value, None)
+
     def _event(self, event: v0_scheduler.Event) -> None:
         kinds = v0_scheduler.Event
         self._heard = self.host.clock.monotonic()
@@ -499,6 +505,8 @@ class HttpScheduler(SimulatedScheduler):
                 self.offered(event.offers.offers)
             case kinds.RESCIND:
                 self.offer_rescinded(event.rescind.offer_id.value)
+            case kinds.INVERSE_OFFERS | kinds.RESCIND_INVERSE_OFFER:
+                self._asked_to_leave(event)
             case kinds.UPDATE:
                 self.updated(event.update.status)
             case kinds.UPDATE_OPERATION_STATUS:

@@ -16,6 +16,7 @@ from messor.model.resource_formats import downgrade_all
 from messor.model.resources import validate_resources
 from messor.model.versions import Version
 from messor.protos import internal, v0
+from messor.wire.upid import Upid
 
 OLDEST_AGENT = Version("1.0.0")
 
@@ -57,6 +58,11 @@ class Joining:
         if self.flags.require_agent_domain and not info.HasField("domain"):
             raise InvalidRequest("it has no domain, which this master requires")
 
+    def why_machine_is_down(self, info: v0.SlaveInfo, pid: Upid) -> str | None:
+        """Tell an agent whose machine an operator took down why it must end."""
+        machine = self.state.machines.get((info.hostname.lower(), pid.ip))
+        return "Machine is `DOWN`" if machine is not None and machine.mode == v0.MachineInfo.DOWN else None
+
     def connection(self) -> internal.MasterSlaveConnection:
         """Tell an agent how long it may hear nothing from the master before it looks for a new one."""
         timeout = self.flags.agent_ping_timeout * self.flags.max_agent_ping_timeouts
@@ -70,6 +76,12 @@ class Joining:
         self.state.removed_agents.pop(agent.id, None)
         self.outbox.link(agent.pid)
         self.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, dict(agent.used))
+        if agent.id in self.state.deactivated_agents:
+            agent.is_deactivated = True
+            self.allocator.deactivate_agent(agent.id)
+        machine = self.state.machines.get((agent.hostname.lower(), agent.pid.ip))
+        if machine is not None:
+            self.allocator.update_unavailability(agent.id, machine.unavailability)
         self.state.signals.agent_added(agent)
 
     def watch(self, agent: AgentRecord) -> None:

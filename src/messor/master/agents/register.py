@@ -73,6 +73,11 @@ class Registration(Component):
         except InvalidRequest as error:
             self.ignore(message, f"the agent at {sender} cannot be registered: {error}")
             return
+        down = self.joining.why_machine_is_down(message.slave, sender)
+        if down is not None:
+            log.warning("Refusing to register the agent at %s: %s", sender, down)
+            self.outbox.to_pid(sender, internal.ShutdownMessage(message=down))
+            return
         self._under_way.add(sender)
         try:
             await self._admit(sender, message, total)

@@ -97,6 +97,10 @@ class Reregistration(Component):
         if agent_id in self.state.gone_agents:
             self._shut_down(sender, agent_id, "Agent has been marked gone")
             return
+        down = self.joining.why_machine_is_down(message.slave, sender)
+        if down is not None:
+            self._shut_down(sender, agent_id, down)
+            return
         try:
             check_lists(message)
             self.joining.check(message.slave, message.version, message.checkpointed_resources)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from messor.errors import Conflict
 from messor.master.registry.contents import Contents
 from messor.master.registry.edits import Edit
 from messor.model.quotas import Quota
@@ -82,6 +83,34 @@ def update_maintenance(schedule: v0_maintenance.Schedule, machines: Iterable[reg
         return True
 
     return edit
+
+
+def set_deactivated(agent_id: str, *, deactivated: bool) -> Edit:
+    """Note whether an admitted or unreachable agent is out of the offers; raises Conflict for others."""
+
+    def edit(draft: Contents) -> bool:
+        if agent_id in draft.admitted:
+            admitted = registry.Registry.Slave.FromString(draft.admitted[agent_id])
+            admitted.deactivated = deactivated
+            draft.admitted[agent_id] = admitted.SerializeToString()
+        elif agent_id in draft.unreachable:
+            unreachable = registry.Registry.UnreachableSlave.FromString(draft.unreachable[agent_id])
+            unreachable.deactivated = deactivated
+            draft.unreachable[agent_id] = unreachable.SerializeToString()
+        else:
+            raise Conflict(f"Agent {agent_id} is neither admitted nor unreachable")
+        return True
+
+    return edit
+
+
+def deactivated_in(contents: Contents) -> set[str]:
+    """Name the agents that are out of the offers."""
+    admitted, unreachable = registry.Registry.Slave, registry.Registry.UnreachableSlave
+    return {
+        *(name for name, entry in contents.admitted.items() if admitted.FromString(entry).deactivated),
+        *(name for name, entry in contents.unreachable.items() if unreachable.FromString(entry).deactivated),
+    }
 
 
 def quotas_of(contents: Contents) -> dict[str, Quota]:

@@ -24,14 +24,6 @@ from messor.wire.media_types import JSON
 
 SCRIPT = "text/javascript"
 
-LATER = {
-    "/maintenance/schedule": "maintenance",
-    "/maintenance/status": "maintenance",
-    "/machine/down": "maintenance",
-    "/machine/up": "maintenance",
-}
-"""What is missing for each endpoint of a feature that is not built yet."""
-
 
 class Endpoints(Component):
     """Serves the v0 endpoints."""
@@ -135,19 +127,6 @@ class Endpoints(Component):
             raise InvalidRequest("Missing 'frameworkId' query parameter in the request body")
         self.operator_calls.tear_down(framework_id)
         return Response(200)
-
-    # --- of features that are not built yet --------------------------------------------------------------------------
-
-    @endpoint("/maintenance/schedule", methods=("GET", "POST"), realm="readwrite")
-    @endpoint("/maintenance/status", methods=("GET",), realm="readonly")
-    @endpoint("/machine/down", methods=("POST",), realm="readwrite")
-    @endpoint("/machine/up", methods=("POST",), realm="readwrite")
-    def later(self, request: Request) -> Response:
-        """Refuse what a later version will do."""
-        self.leadership.check_leading(request)
-        path = request.path.rstrip("/").removeprefix("/master")
-        missing = next(what for known, what in LATER.items() if path.startswith(known))
-        return text_response(501, f"{path} is not supported yet: this version of Messor lacks {missing}")
 
 
 def reply(pieces: list[bytes], request: Request) -> Response:

@@ -39,14 +39,7 @@ ROLE_RESOURCES = ("cpus", "disk", "gpus", "mem")
 """What GET_ROLES shows of a role's resources."""
 
 LATER = {
-    Call.GET_MAINTENANCE_STATUS: "maintenance",
-    Call.GET_MAINTENANCE_SCHEDULE: "maintenance",
-    Call.UPDATE_MAINTENANCE_SCHEDULE: "maintenance",
-    Call.START_MAINTENANCE: "maintenance",
-    Call.STOP_MAINTENANCE: "maintenance",
     Call.DRAIN_AGENT: "draining agents",
-    Call.DEACTIVATE_AGENT: "deactivating agents",
-    Call.REACTIVATE_AGENT: "reactivating agents",
     Call.MARK_AGENT_GONE: "marking agents gone",
 }
 """Calls of features that are not built yet."""

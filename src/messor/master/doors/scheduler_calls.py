@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
@@ -19,6 +19,7 @@ from messor.master.frameworks.update import FrameworkUpdates
 from messor.master.metrics import MasterMetrics
 from messor.master.offers.accept import Accepts
 from messor.master.offers.decline import Demand
+from messor.master.offers.inverse import InverseOffers
 from messor.master.operations.reconcile import OperationReconciliation
 from messor.master.operations.updates import OperationUpdates
 from messor.master.state.framework import FrameworkRecord, HttpStream
@@ -75,6 +76,7 @@ class SchedulerCalls(Component):
         removal: FrameworkRemoval,
         accepts: Accepts,
         demand: Demand,
+        inverse_offers: InverseOffers,
         acknowledgements: Acknowledgements,
         kills: Kills,
         reconciliation: Reconciliation,
@@ -102,8 +104,8 @@ class SchedulerCalls(Component):
             Call.RECONCILE: ("reconcile", reconciliation.reconcile),
             Call.RECONCILE_OPERATIONS: ("reconcile_operations", operation_reconciliation.reconcile),
             Call.MESSAGE: ("message", executors.message),
-            Call.ACCEPT_INVERSE_OFFERS: ("accept_inverse_offers", self._accept_inverse),
-            Call.DECLINE_INVERSE_OFFERS: ("decline_inverse_offers", self._decline_inverse),
+            Call.ACCEPT_INVERSE_OFFERS: ("accept_inverse_offers", inverse_offers.accepted),
+            Call.DECLINE_INVERSE_OFFERS: ("decline_inverse_offers", inverse_offers.declined),
             Call.ACKNOWLEDGE_OPERATION_STATUS: ("acknowledge_operation_status", operation_updates.acknowledge),
         }
 
@@ -186,16 +188,6 @@ class SchedulerCalls(Component):
         return framework
 
     # --- calls about what this master never makes --------------------------------------------------------------------
-
-    def _accept_inverse(self, framework: FrameworkRecord, call: v0_scheduler.Call.AcceptInverseOffers) -> None:
-        self._unknown_inverse("accept", framework, call)
-
-    def _decline_inverse(self, framework: FrameworkRecord, call: v0_scheduler.Call.DeclineInverseOffers) -> None:
-        self._unknown_inverse("decline", framework, call)
-
-    def _unknown_inverse(self, verb: str, framework: FrameworkRecord, call: Any) -> None:
-        for item in call.inverse_offer_ids:
-            self.ignore(f"{verb} of inverse offer {item.value} by framework {framework.id}", "it is no longer valid")
 
 
 def read_call(request: Request) -> v0_scheduler.Call:

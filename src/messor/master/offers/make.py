@@ -146,6 +146,9 @@ class OfferMaker(Component):
         shared.attributes.extend(agent.info.attributes)
         if agent.info.HasField("domain"):
             shared.domain.CopyFrom(agent.info.domain)
+        machine = self.state.machines.get((agent.hostname.lower(), agent.pid.ip))
+        if machine is not None:
+            shared.unavailability.CopyFrom(machine.unavailability)
         agent.offer_prefix = shared.SerializePartialToString()
         agent.pid_field = nested(2, str(agent.pid).encode())
         agent.has_hidden = HIDDEN in agent.total.names()

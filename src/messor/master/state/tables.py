@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from messor.errors import Broken
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import ExecutorRecord, FrameworkRecord
+from messor.master.state.machine import Machine
 from messor.master.state.offer import OfferRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.signals import Signals
@@ -51,6 +52,16 @@ class MasterState:
         self.unreachable_tasks: dict[str, dict[str, list[str]]] = {}
         """Task ids by framework id by unreachable agent, to find them when it returns or is forgotten."""
         self.offers: dict[str, OfferRecord] = {}
+        self.inverse_offers: dict[str, tuple[str, str]] = {}
+        """Framework and agent by id of an inverse offer nobody answered."""
+        self.machines: dict[tuple[str, str], Machine] = {}
+        """Those that are not up, by hostname in lower case and ip."""
+        self.marking_gone: set[str] = set()
+        """Ids of agents that the registry is being told to be gone."""
+        self.draining_agents: dict[str, v0.DrainInfo] = {}
+        """How far those are that were told to drain, registered or not; they are deactivated, too."""
+        self.deactivated_agents: set[str] = set()
+        """Those an operator took out of the offers, registered or not."""
         self.quotas: dict[str, Quota] = {}
         """By top-level role; a quota that was reset stays, empty, until the next failover."""
         self.weights: dict[str, float] = {}

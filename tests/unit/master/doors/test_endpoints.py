@@ -237,14 +237,6 @@ def test_teardown_wants_a_post(cluster: Any) -> None:
     assert answer.body == b"405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."
 
 
-def test_endpoints_of_missing_features_say_so(cluster: Any) -> None:
-    """Instead of doing nothing with a friendly face."""
-    cluster.world.settle()
-    answer = cluster.ask("/master/machine/down", "POST", b"[]")
-    assert answer.status == 501
-    assert answer.body == b"/machine/down is not supported yet: this version of Messor lacks maintenance"
-
-
 def test_a_recovered_agent_is_listed_until_it_returns(cluster: Any) -> None:
     """With what the registry knows of it."""
     cluster.world.settle()
