@@ -314,3 +314,42 @@ def test_what_a_shrunk_volume_freed_is_not_lost() -> None:
         "disk(reservations: [(DYNAMIC,r)]):21"
     )
     assert desk.recovered().disk == held.disk
+
+
+def test_operations_and_launches_reach_the_agent_in_their_order() -> None:
+    """An old framework says it in its format; the agent hears it in the one with stacks (trap 14)."""
+    desk = Desk()
+    framework = desk.subscribe_pid(role="r")
+    agent = desk.agent("cpus:1;mem:32;disk:10")
+    call = v0_scheduler.Call(type=v0_scheduler.Call.ACCEPT)
+    call.framework_id.value = framework.id
+    call.accept.offer_ids.add().value = desk.offer(framework, agent, role="r")
+    disk = v0.Resource(name="disk", type=v0.Value.SCALAR, role="r")
+    disk.scalar.value = 10
+    disk.reservation.SetInParent()
+    volume = v0.Resource()
+    volume.CopyFrom(disk)
+    volume.disk.persistence.id = "v"
+    volume.disk.volume.container_path = "d"
+    volume.disk.volume.mode = v0.Volume.RW
+    kinds = v0.Offer.Operation
+    call.accept.operations.add(type=kinds.RESERVE).reserve.resources.append(disk)
+    call.accept.operations.add(type=kinds.CREATE).create.volumes.append(volume)
+    launched = call.accept.operations.add(type=kinds.LAUNCH).launch.task_infos.add(name="t", slave_id=agent.info.id)
+    launched.task_id.value = "t"
+    launched.command.value = "true"
+    launched.resources.extend([*parse_resources("cpus:1;mem:32").messages(), volume])
+    desk.messages.call(SCHEDULER, call)
+    names = [name.rpartition(".")[2] for to, name, _ in desk.host.network.messages if to == agent.pid]
+    assert names == ["ApplyOperationMessage", "ApplyOperationMessage", "RunTaskMessage"]
+    reserve, create = desk.received(agent.pid, internal.ApplyOperationMessage)
+    (told,) = reserve.operation_info.reserve.resources
+    assert (told.HasField("role"), told.reservations[0].role, told.allocation_info.role) == (False, "r", "r")
+    assert create.resource_version_uuid.uuid.value == agent.resource_version
+    assert str(agent.checkpointed) == "disk(reservations: [(DYNAMIC,r)])[v:d]:10"
+    (arguments,) = desk.allocator.named("update_allocation")
+    assert arguments[:2] == (framework.id, agent.id)
+    assert len(arguments[3]) == 2
+    assert not desk.recovered()
+    assert framework.counts.operations[kinds.RESERVE] == framework.counts.operations[kinds.CREATE] == 1
+    assert desk.metrics.counter("operations/pending").value == 2

@@ -76,6 +76,20 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
             " invalid: Invalid scalar resource: value <= 0"
         ),
     ),
+    "reserve: revocable": (
+        "RESERVE",
+        {"resources": [scalar("cpus", 1, reservations=DYNAMIC, revocable={})]},
+        (
+            "Invalid resources: Invalid ReservationInfo: Dynamically reserved resource"
+            " cpus(allocated: *)(reservations: [(DYNAMIC,golden)]){REV}:1 cannot be created from revocable resources"
+            + ON_AGENT
+        ),
+    ),
+    "create: revocable": (
+        "CREATE",
+        {"volumes": [volume(revocable={})]},
+        f"Invalid resources: Invalid DiskInfo: Persistent volumes cannot be created from revocable resources{ON_AGENT}",
+    ),
     "unreserve: not offered": (
         "UNRESERVE",
         {"resources": [scalar("cpus", 0.5, **OLD_FORM)]},
