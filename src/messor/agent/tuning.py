@@ -87,6 +87,26 @@ class TuningFlags:
     network_enable_socket_statistics_summary: bool = flag(False, "Socket statistics.", unsupported=NO_PORT_MAPPING)
     network_enable_socket_statistics_details: bool = flag(False, "Socket details.", unsupported=NO_PORT_MAPPING)
     network_enable_snmp_statistics: bool = flag(False, "SNMP statistics.", unsupported=NO_PORT_MAPPING)
+    egress_rate_per_cpu: str | None = flag(None, "Egress limit per CPU.", unsupported=NO_PORT_MAPPING)
+    minimum_egress_rate_limit: str | None = flag(None, "Egress limit at least.", unsupported=NO_PORT_MAPPING)
+    maximum_egress_rate_limit: str | None = flag(None, "Egress limit at most.", unsupported=NO_PORT_MAPPING)
+    egress_ceil_limit: str | None = flag(None, "Egress limit while others are idle.", unsupported=NO_PORT_MAPPING)
+    egress_burst: str | None = flag(None, "Egress limit in a burst.", unsupported=NO_PORT_MAPPING)
+    ingress_rate_limit_per_container: str | None = flag(
+        None, "Ingress limit of a container.", unsupported=NO_PORT_MAPPING
+    )
+    ingress_rate_per_cpu: str | None = flag(None, "Ingress limit per CPU.", unsupported=NO_PORT_MAPPING)
+    minimum_ingress_rate_limit: str | None = flag(None, "Ingress limit at least.", unsupported=NO_PORT_MAPPING)
+    maximum_ingress_rate_limit: str | None = flag(None, "Ingress limit at most.", unsupported=NO_PORT_MAPPING)
+    ingress_ceil_limit: str | None = flag(None, "Ingress limit while others are idle.", unsupported=NO_PORT_MAPPING)
+    ingress_burst: str | None = flag(None, "Ingress limit in a burst.", unsupported=NO_PORT_MAPPING)
+    ingress_isolate_existing_containers: str | None = flag(
+        None, "Whether running containers are limited.", unsupported=NO_PORT_MAPPING
+    )
+    network_link_speed: str | None = flag(None, "Speed of the link.", unsupported=NO_PORT_MAPPING)
+    network_enable_rate_statistics: str | None = flag(None, "Rate statistics.", unsupported=NO_PORT_MAPPING)
+    network_rate_statistics_window: str | None = flag(None, "Their window.", unsupported=NO_PORT_MAPPING)
+    network_rate_statistics_interval: str | None = flag(None, "Their interval.", unsupported=NO_PORT_MAPPING)
 
     # --- Docker and images -------------------------------------------------------------------------------------------
 

@@ -74,7 +74,8 @@ def test_every_flag_says_what_it_is_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ["--image_providers=docker", "--modules={}", "--qos_controller=x"]
+    "argument",
+    ["--ingress_burst=1MB", "--network_link_speed=1", "--image_providers=docker", "--modules={}", "--qos_controller=x"],
 )
 def test_a_feature_that_does_not_exist_is_refused_with_a_sentence(argument: str) -> None:
     """Silence would let operators believe in it."""
