@@ -201,3 +201,31 @@ def test_an_old_agent_is_told_all_it_must_remember(cluster: Any) -> None:
     (resource,) = agent.last(internal.CheckpointResourcesMessage).resources
     assert (resource.role, resource.HasField("reservation"), len(resource.reservations)) == ("op", True, 0)
     assert not record.operations
+
+
+def test_operations_are_listed_until_they_are_over(cluster: Any) -> None:
+    """Pending ones, those of operators without a framework; launches are none (O8)."""
+    agent = start_agent(cluster)
+
+    def listed() -> Any:
+        return json.loads(cluster.operate({"type": "GET_OPERATIONS"}).body)["get_operations"]
+
+    assert listed() == {}
+    body = {"agent_id": {"value": agent.id}, "resources": [CPUS]}
+    cluster.operate({"type": "RESERVE_RESOURCES", "reserve_resources": body})
+    cluster.world.settle()
+    message = agent.last(internal.ApplyOperationMessage)
+    (operation,) = listed()["operations"]
+    assert list(operation) == ["agent_id", "info", "latest_status", "uuid"]
+    assert operation["info"] == {"type": "RESERVE", "reserve": {"resources": [CPUS | {"scalar": {"value": 0.25}}]}}
+    assert operation["latest_status"] == {"state": "OPERATION_PENDING", "agent_id": {"value": agent.id}}
+    status = v0.OperationStatus(state=v0.OPERATION_FINISHED, slave_id=agent.info.id)
+    status.uuid.value = b"s" * 16
+    update = internal.UpdateOperationStatusMessage(
+        slave_id=agent.info.id, status=status, operation_uuid=message.operation_uuid
+    )
+    agent.send(cluster.master.upid, update)
+    cluster.world.settle()
+    acknowledged = agent.last(internal.AcknowledgeOperationStatusMessage)
+    assert (acknowledged.status_uuid, acknowledged.operation_uuid) == (status.uuid, message.operation_uuid)
+    assert listed() == {}
