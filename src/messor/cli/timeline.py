@@ -68,8 +68,8 @@ def page(samples: Sequence[Sample]) -> str:
     series = {chart.title: _series(chart, samples, roles) for chart in CHARTS}
     charts = "".join(_chart(chart, times, series[chart.title], roles) for chart in CHARTS)
     data = {"times": times, "roles": roles, "series": series, "left": LEFT, "width": WIDTH - LEFT - RIGHT}
-    # "</" would end the script element, whatever stands around it.
-    embedded = json.dumps(data).replace("</", "<\\/")
+    # A "<" in a role could end the script element, or begin a comment in it.
+    embedded = json.dumps(data).replace("<", "\\u003c")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shares from {when}</title>'
         f"<style>{STYLE}</style></head><body><h1>Offers, allocations and shares per role</h1>"

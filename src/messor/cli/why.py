@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,6 +21,11 @@ examples:
   messor why my-framework --agent=3f0a...-S2 --json
 
 exit status: 0 when there was an answer, 2 when there was none."""
+
+GROUPS = 4
+"""How many times as many distinct answers are shown."""
+
+_SECONDS = re.compile(r"\b(\d+\.\d) s\b")
 
 WORDS = {
     "offered": "holds an offer of",
@@ -92,14 +98,29 @@ def _framework_lines(framework: dict[str, Any]) -> Iterable[str]:
 
 def _verdict_lines(verdicts: list[dict[str, Any]], known: set[str], shown: int) -> list[str]:
     """Group agents about which the same is to be said; what was said of all is not repeated."""
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for verdict in verdicts:
-        texts = tuple(one["text"] for one in verdict["reasons"] if one["text"] not in known)
-        groups.setdefault((verdict["outcome"], texts), []).append(f"{verdict['hostname']} ({verdict['agent']})")
+        kinds = (_SECONDS.sub("", text) for text in _texts(verdict, known))
+        groups.setdefault((verdict["outcome"], *kinds), []).append(verdict)
     lines = []
-    for (outcome, texts), agents in groups.items():
-        named = ", ".join(agents[:shown]) + (f" and {len(agents) - shown} more" if len(agents) > shown else "")
+    for group in list(groups.values())[: shown * GROUPS]:
+        agents = [f"{one['hostname']} ({one['agent']})" for one in group]
+        names = ", ".join(agents[:shown]) + (f" and {len(agents) - shown} more" if len(agents) > shown else "")
         count = "1 agent" if len(agents) == 1 else f"{len(agents)} agents"
-        lines.append(f"    It {WORDS[outcome]} {count}: {named}")
-        lines += [f"      - {text}" for text in texts]
+        lines.append(f"    It {WORDS[group[0]['outcome']]} {count}: {names}")
+        lines += [f"      - {_merged(texts)}" for texts in zip(*(_texts(one, known) for one in group), strict=True)]
+    if len(groups) > shown * GROUPS:
+        lines.append(f"    {len(groups) - shown * GROUPS} more different answers; --all shows them")
     return lines
+
+
+def _texts(verdict: dict[str, Any], known: set[str]) -> list[str]:
+    return [one["text"] for one in verdict["reasons"] if one["text"] not in known]
+
+
+def _merged(texts: Sequence[str]) -> str:
+    """Write sentences that differ in their seconds as one."""
+    seconds = sorted(float(match[1]) for text in texts for match in _SECONDS.finditer(text))
+    if not seconds or seconds[0] == seconds[-1]:
+        return texts[0]
+    return _SECONDS.sub(f"{seconds[0]:.1f} to {seconds[-1]:.1f} s", texts[0], count=1)
