@@ -323,10 +323,8 @@ def test_asking_draws_no_chance_and_changes_no_order() -> None:
     assert outcomes[0] == outcomes[1]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_whatever_is_explained_as_free_and_unhindered_is_offered_by_the_next_round(seed: int) -> None:
-    """Random books: after a round, nobody is left whom nothing hindered."""
-    chance = random.Random(seed)
+def random_world(chance: random.Random, *, has_quotas: bool) -> World:
+    """Fill books at random and let a few rounds pass with declines and suppression."""
     world = World(region="here")
     roles = ["a", "a/x", "b", "c"]
     for number in range(5):
@@ -337,9 +335,8 @@ def test_whatever_is_explained_as_free_and_unhindered_is_offered_by_the_next_rou
         fields = {"domain": in_region("there")} if chance.random() < 0.3 else {}
         bag = parse_resources(text) + (revocable("cpus:1") if chance.random() < 0.3 else Resources())
         world.agent(f"s{number}", bag, able=chance.choice([CAPABLE, CAPABLE, []]), **fields)
-    if chance.random() < 0.5:
-        world.books.update_quota("a", quota(limits=f"cpus:{chance.randint(0, 6)}"))
-    if chance.random() < 0.5:
+    if has_quotas:
+        world.books.update_quota("a", quota(limits=f"cpus:{chance.randint(1, 6)}"))
         world.books.update_quota("b", quota(guarantees=f"cpus:{chance.randint(1, 6)}"))
     for _ in range(6):
         name = f"f{chance.randrange(5)}"
@@ -348,13 +345,39 @@ def test_whatever_is_explained_as_free_and_unhindered_is_offered_by_the_next_rou
             if chance.random() < 0.5:
                 world.decline(name, agent, chance.choice([None, 0.0, 20.0]))
         if chance.random() < 0.3:
-            framework = world.books.frameworks[name]
-            world.books.suppress(name, [min(framework.roles)])
-    world.round(0.0)
+            world.books.suppress(name, [min(world.books.frameworks[name].roles)])
+    return world
+
+
+def verdicts(world: World) -> dict[tuple[str, str, str], Verdict]:
+    """Ask about everybody and everything."""
     inquiry = Inquiry(world.books, world.now)
-    for name, framework in world.books.frameworks.items():
-        for role in framework.roles:
-            for agent in world.books.agents:
-                verdict = inquiry.verdict(agent, name, role)
-                assert verdict.outcome is not Outcome.NEXT, verdict
-                assert verdict.reasons, (name, role, agent)
+    return {
+        (name, role, agent): inquiry.verdict(agent, name, role)
+        for name, framework in world.books.frameworks.items()
+        for role in framework.roles
+        for agent in world.books.agents
+    }
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_after_a_round_nobody_is_left_whom_nothing_hindered(seed: int) -> None:
+    """Whatever is explained as free and unhindered, a round offers: the checks are not fewer than its own."""
+    chance = random.Random(seed)
+    world = random_world(chance, has_quotas=chance.random() < 0.7)
+    world.round(0.0)
+    for who, verdict in verdicts(world).items():
+        assert verdict.outcome is not Outcome.NEXT, verdict
+        assert verdict.reasons, who
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_a_round_offers_was_not_explained_as_hindered(seed: int) -> None:
+    """The checks are not more than the round's own. Without quotas: what meets a guarantee frees others of headroom."""
+    world = random_world(random.Random(seed), has_quotas=False)
+    world.decline_all(0.0)
+    before = verdicts(world)
+    offered = world.round(0.0)
+    assert offered or not any(verdict.outcome is Outcome.NEXT for verdict in before.values())
+    for who in offered:
+        assert before[who].outcome is Outcome.NEXT, before[who]
