@@ -309,3 +309,27 @@ def test_ctrl_c_leaves_nothing_behind_at_any_moment_of_the_start(tmp_path: Path,
     assert process.returncode in (0, -signal.SIGINT)
     assert "Traceback" not in said or "starting one master" not in said
     assert (processes_of(tmp_path), list(tmp_path.iterdir())) == ([], [])
+
+
+LOCAL = """
+import sys
+from mesos.interface import Scheduler, mesos_pb2
+from mesos.native import MesosSchedulerDriver
+
+class Ending(Scheduler):
+    def resourceOffers(self, driver, offers):
+        getattr(driver, sys.argv[1])()
+
+driver = MesosSchedulerDriver(Ending(), mesos_pb2.FrameworkInfo(user="", name="x"), "local")
+print(driver.run())
+"""
+
+
+@pytest.mark.parametrize(("ending", "status"), [("stop", 4), ("abort", 3)])
+def test_a_driver_s_own_cluster_ends_with_its_program(tmp_path: Path, ending: str, status: int) -> None:
+    """Also when the program ends as soon as run() returns, or never stops what it aborted (S36, C2)."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", LOCAL, ending]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split() == [str(status)]
+    assert (processes_of(tmp_path), list(tmp_path.iterdir())) == ([], [])

@@ -6,6 +6,7 @@ callback that blocks never keeps the session from its heartbeats. Return values 
 
 from __future__ import annotations
 
+import atexit
 import getpass
 import importlib
 import logging
@@ -182,6 +183,8 @@ class MesosSchedulerDriver(Inspection):
             # By name: drivers stand below the local cluster, which is needed for this one master string only.
             self._cluster = importlib.import_module("messor.local.cluster").LocalCluster(agents=1)
             self._cluster.start()
+            # A program may end without stop(), and nothing of its cluster may outlive it.
+            atexit.register(self._cluster.stop)
             master = self._cluster.master
         self._settings = read_settings(os.environ)
         thread = self._make_thread()
@@ -233,8 +236,9 @@ class MesosSchedulerDriver(Inspection):
                 self._thread.post(lambda: self._session.stop(failover=bool(failover)))
                 self._thread.stop(self._say_farewell)
             self._callbacks.put(None)
-            self._latch.set()
+        # Before anybody's join() returns: the program may end then, and with it a thread that still cleans up.
         self._stop_cluster()
+        self._latch.set()
         return ABORTED if aborted else STOPPED
 
     async def _say_farewell(self) -> None:
@@ -254,6 +258,7 @@ class MesosSchedulerDriver(Inspection):
             if self._thread is not None:
                 self._thread.join()
             cluster.stop()
+            atexit.unregister(cluster.stop)
 
     def abort(self) -> int:
         """Stop hearing callbacks without tearing the framework down; only from RUNNING."""
