@@ -134,8 +134,9 @@ def agent_trouble(agent: AgentRecord) -> str | None:
         return f"it is {agent.state.value}"
     if not agent.is_connected:
         return "it is disconnected from the master"
-    if getattr(agent, "drain", None) is not None:
-        return "an operator is draining it"
+    if agent.drain is not None:
+        is_over = agent.drain.state == v0.DRAINED
+        return "an operator drained it, until REACTIVATE_AGENT" if is_over else "an operator is draining it"
     if agent.is_deactivated:
         return "an operator deactivated it"
     return None

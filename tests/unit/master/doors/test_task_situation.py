@@ -149,6 +149,8 @@ def test_tasks_of_one_id_are_found_in_all_frameworks_live_ones_first() -> None:
         ({}, None),
         ({"is_connected": False}, "it is disconnected from the master"),
         ({"is_deactivated": True}, "an operator deactivated it"),
+        ({"drain": v0.DrainInfo(state=v0.DRAINING)}, "an operator is draining it"),
+        ({"drain": v0.DrainInfo(state=v0.DRAINED)}, "an operator drained it, until REACTIVATE_AGENT"),
         ({"state": AgentState.LEAVING}, "it is leaving"),
     ],
 )
