@@ -116,7 +116,14 @@ PARAMETERS = {
     b10: {"seconds": 60},
     b11: {"live": 100},
 }
-ALONE = {"ingest": "benchmarks.ingest", "B1": "benchmarks.allocator_cycle", "B1w": "benchmarks.why_cost"}
+ALONE = {
+    "ingest": "benchmarks.ingest",
+    "B1": "benchmarks.allocator_cycle",
+    "B1q": "benchmarks.quota_cycle",
+    "B1f": "benchmarks.allocator_books",
+    "B1w": "benchmarks.why_cost",
+}
+"""Programs by the first of the figures they print."""
 
 
 async def memory_slopes(context):

@@ -5,21 +5,22 @@ frameworks connected through libprocess and spread over roles, everything free. 
 offers come back without refusal. Timed: the round and everything up to the bytes handed to the network. Not timed: giving
 back, which in a cluster happens one call at a time.
 
-Prints one JSON line per figure: {id, work, value, unit, limit, ok}. With --all, also rows that have no limit: agents that
-all differ, and the first cycle, when nothing is cached.
+Prints one JSON line per figure: {id, work, value, unit, limit, ok, theirs, ratio}. With --all, also rows that have no
+limit: agents that all differ, and the first cycle, when nothing is cached.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
+import itertools
 import random
 import statistics
 import time
 from types import SimpleNamespace
 from typing import Any
 
+from benchmarks.figures import Theirs, show
 from messor.allocator.interfaces import AllocatorOptions
 from messor.allocator.service import AllocatorService
 from messor.master.flags import MasterFlags
@@ -45,7 +46,7 @@ SIZES = (
 )
 CAPABILITIES = frozenset((1, 2, 3))
 MASTER = Upid("master", "10.0.0.1", 5050)
-LIMIT_MS = 80.0
+UNIT = "ms CPU/cycle"
 
 
 class Cluster:
@@ -151,29 +152,51 @@ def measure(agents: int, frameworks: int, roles: int, *, cycles: int, distinct: 
     return figures[0], statistics.median(figures[1:])
 
 
+WORKS = (
+    (1_000, 100, 1, 5.0, Theirs(102.0)),
+    (10_000, 1_000, 1, 60.0, Theirs(1_400.0, 2_150.0)),
+    (10_000, 1_000, 100, 70.0, Theirs(1_450.0)),
+    (50_000, 1_000, 1, 300.0, Theirs(7_960.0)),
+)
+"""Agents, frameworks, roles, limit in ms, and what the original needs."""
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--agents", type=int, default=10_000)
+    parser.add_argument("--agents", type=int, help="only a cluster of this size, in 1 and 100 roles")
     parser.add_argument("--frameworks", type=int, default=1_000)
-    parser.add_argument("--cycles", type=int, default=5)
-    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--cycles", type=int, default=7)
+    parser.add_argument("--all", action="store_true", help="also first cycles and agents that all differ")
     options = parser.parse_args()
-
-    def show(work: str, value: float, limit: float | None) -> None:
-        ok = limit is None or value <= limit
-        row = {"id": "B1", "work": work, "value": round(value, 1), "unit": "ms CPU/cycle", "limit": limit, "ok": ok}
-        print(json.dumps(row), flush=True)
-
-    size = f"{options.agents:,} agents x {options.frameworks:,} frameworks"
-    for roles in (1, 100):
-        first, value = measure(options.agents, options.frameworks, roles, cycles=options.cycles)
-        show(f"{size}, {roles} role{'s' if roles > 1 else ''}", value, LIMIT_MS)
+    works = WORKS
+    if options.agents is not None:
+        works = tuple((options.agents, options.frameworks, roles, None, None) for roles in (1, 100))  # type: ignore[misc]
+    costs: dict[int, float] = {}
+    for agents, frameworks, roles, limit, theirs in works:
+        size = f"{agents:,} agents x {frameworks:,} frameworks, {roles} role{'s' if roles > 1 else ''}"
+        first, value = measure(agents, frameworks, roles, cycles=options.cycles)
+        if roles == 1 and frameworks == 1_000:
+            costs[agents] = value
+        show("B1", size, value, UNIT, limit, theirs)
         if options.all:
-            show(f"{size}, {roles} roles, first cycle", first, None)
-            first, value = measure(options.agents, options.frameworks, roles, cycles=options.cycles, distinct=True)
-            show(f"{size}, {roles} roles, agents all differ", value, None)
-            show(f"{size}, {roles} roles, agents all differ, first cycle", first, None)
+            show("B1", f"{size}, first cycle", first, UNIT, None)
+            first, value = measure(agents, frameworks, roles, cycles=options.cycles, distinct=True)
+            show("B1", f"{size}, agents all differ", value, UNIT, None)
+            show("B1", f"{size}, agents all differ, first cycle", first, UNIT, None)
+    if options.agents is None:
+        show_growth(costs, options.cycles)
+
+
+def show_growth(costs: dict[int, float], cycles: int) -> None:
+    """Print how cost grows with agents at 1,000 frameworks: linear is 1.0 from size to size."""
+    for agents in (1_000, 5_000):
+        costs[agents] = measure(agents, 1_000, 1, cycles=cycles)[1]
+    sizes = sorted(costs)
+    for few, many in itertools.pairwise(sizes):
+        growth = costs[many] / costs[few] / (many / few)
+        work = f"cost against agents, {few:,} to {many:,}: {costs[few]:.1f} to {costs[many]:.1f} ms"
+        show("scale", work, growth, "times linear", 1.15)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,12 @@ class Agent:
         self.out_total = self.out_total - marked.unallocated() if self.out else EMPTY
         self._recount()
 
+    def gave_whole_back(self, framework_id: str, whole: Whole) -> None:
+        """Take an offer of everything back from a framework that holds nothing else."""
+        del self.out[framework_id]
+        self.out_total = self.out_total - whole.available if self.out else EMPTY
+        self._recount()
+
     def _recount(self) -> None:
         total = self.total
         if not self.out_total:

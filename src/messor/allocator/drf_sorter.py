@@ -215,6 +215,21 @@ class DrfSorter:
                 self._stale.append(node)
             node = node.parent
 
+    def unallocated_vector(self, client: str, vector: Vector) -> None:
+        """Book that resources without shared volumes came back: ``unallocated`` for whoever has the vector at hand."""
+        node = self._clients[client]
+        above = node.parent
+        while above is not None:
+            totals = node.totals
+            for index, milli, _ in vector:
+                rest = totals[index] - milli
+                totals[index] = rest if rest > 0 else 0  # noqa: FURB136  (max() costs a call)
+            if not node.stale:
+                node.stale = True
+                self._stale.append(node)
+            node = above
+            above = node.parent
+
     def update(self, client: str, agent_id: str, old: Resources, new: Resources) -> None:
         """Replace part of what a client holds without counting an allocation."""
         counts = []

@@ -389,6 +389,14 @@ class HierarchicalAllocator:
         framework = self.frameworks.get(framework_id)
         if framework is None or framework_id not in agent.out:
             return
+        whole = agent.offer
+        if whole is not None and whole.marked is resources and self._take_whole_back(agent, framework, whole):
+            if filters is not None:
+                seconds = refuse_seconds(filters)
+                if seconds > 0:
+                    expires = now + max(self.options.allocation_interval, seconds)
+                    self.refusals.add(agent_id, (framework_id, whole.role), whole.available, expires)
+            return
         self._unbook(agent, framework, resources)
         agent.give_back(framework_id, resources)
         self.charge_held(resources, -1)
@@ -397,18 +405,30 @@ class HierarchicalAllocator:
         seconds = refuse_seconds(filters)
         if seconds > 0:
             expires = now + max(self.options.allocation_interval, seconds)
-            whole = agent.offer
             for role, part in resources.allocations().items():
                 # Mostly all of an offer of everything comes back: the very same bag is quick to recognise later.
                 plain = whole.available if whole is not None and whole.marked is part else part.unallocated()
                 self.refusals.add(agent_id, (framework_id, role), plain, expires)
+
+    def _take_whole_back(self, agent: Agent, framework: Framework, whole: Whole) -> bool:
+        """Take back an offer of everything that comes back as it went out: most do; False when it is not so."""
+        held = agent.out
+        if not self.is_drf or held[framework.id] is not whole.marked or whole.role not in framework.roles:
+            return False
+        vector = whole.vector if whole.version == self.pool.version else whole.renumbered(self.pool)
+        self.sorters[whole.role].unallocated_vector(framework.id, vector)
+        self.role_sorter.unallocated_vector(whole.role, vector)
+        agent.gave_whole_back(framework.id, whole)
+        self.charge_held(whole.marked, -1)
+        return True
 
     def holds(self, framework_id: str, agent_id: str, resources: Resources) -> bool:
         """Whether a framework holds at least these of an agent; true when either is unknown (they just left)."""
         agent = self.agents.get(agent_id)
         if agent is None or framework_id not in self.frameworks:
             return True
-        return agent.out.get(framework_id, EMPTY).contains(resources)
+        have = agent.out.get(framework_id, EMPTY)
+        return have is resources or have.contains(resources)
 
     def _book(self, agent: Agent, framework: Framework, resources: Resources) -> None:
         for role, part in resources.allocations().items():
