@@ -216,3 +216,28 @@ def test_importing_the_drivers_changes_nothing_in_the_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("True 1\n", "")
+
+
+@ALL
+def test_a_framework_that_an_operator_tears_down_is_told(transport: str) -> None:
+    """FrameworkRemoved, at the latest when it reconnects; ``renew`` begins anew."""
+    cluster = Cluster(seed=2, agents=1)
+    scheduler = SimulatedScheduler("own", cluster, transport=transport)
+
+    async def main() -> tuple[str, str]:
+        async with scheduler:
+            await first(scheduler, aio.Registered)
+            old = scheduler.framework_id
+            cluster.loop.call_later(1, lambda: cluster.master.actor.framework_removal.remove(records()[old]))
+            cluster.loop.call_later(5, lambda: cluster.network.reset("master", scheduler.process.name))
+            with pytest.raises(aio.FrameworkRemoved):
+                await first(scheduler, aio.OperationUpdate)  # which never comes
+            scheduler.renew()
+            return old, (await first(scheduler, aio.Registered)).framework_id
+
+    def records() -> Any:
+        return cluster.master.state.frameworks
+
+    old, new = cluster.run(main())
+    assert old != new
+    cluster.close()
