@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from messor.protos import v0_scheduler
 from messor.simulation.cluster import Cluster
 from messor.simulation.frameworks import HttpScheduler
+from support.clusters import running
 
 MACH1 = {"hostname": "mach1", "ip": "10.0.0.1"}
 START = {"nanoseconds": 1900000000000000000}
@@ -65,7 +67,10 @@ def test_a_machine_s_way_down_and_up(cluster: Cluster) -> None:
     why = f"{MACH1_TEXT} is deactivated and cannot be removed from the schedule"
     assert plan(cluster) == (400, why)
     assert ask(cluster, "POST", "/machine/up", [MACH1]) == (200, "")
-    assert ask(cluster, "POST", "/machine/up", [MACH1]) == (400, f"{MACH1_TEXT} is not part of a maintenance schedule")
+    assert ask(cluster, "POST", "/machine/up", [MACH1]) == (
+        400,
+        f"{MACH1_TEXT} is not in DOWN mode and cannot be brought up",
+    )
     assert call(cluster, "GET_MAINTENANCE_STATUS")[1]["get_maintenance_status"] == {
         "status": {"draining_machines": [{"id": {"hostname": "two"}}]}
     }
@@ -122,8 +127,8 @@ def test_frameworks_are_asked_to_leave_and_their_answers_shown(cluster: Cluster)
     cluster.run_until(lambda: framework.inverse_offers)
     assert list(framework.inverse_offers) == list(cluster.master.state.inverse_offers)
     assert not framework.inverse_offers.popitem()[1].resources
-    ((offer_id, (framework_id, agent_id)),) = cluster.master.state.inverse_offers.items()
-    assert (framework_id, agent_id) == (framework.framework_id, cluster.agents[0].id)
+    ((offer_id, record),) = cluster.master.state.inverse_offers.items()
+    assert (record.framework_id, record.agent_id) == (framework.framework_id, cluster.agents[0].id)
     answer = v0_scheduler.Call(type=v0_scheduler.Call.ACCEPT_INVERSE_OFFERS)
     answer.framework_id.value = framework.framework_id
     answer.accept_inverse_offers.inverse_offer_ids.add(value=offer_id)
@@ -135,6 +140,77 @@ def test_frameworks_are_asked_to_leave_and_their_answers_shown(cluster: Cluster)
     assert (status["status"], status["framework_id"]["value"]) == ("ACCEPT", framework.framework_id)
     cluster.advance(5)
     assert not cluster.master.state.inverse_offers, "it does not want to hear of it again"
+
+
+def asked(cluster: Cluster, **options: Any) -> HttpScheduler:
+    """Give a framework with a task on a machine it is asked to leave."""
+    framework = cluster.framework(http=True, **options)
+    assert isinstance(framework, HttpScheduler)
+    running(cluster, framework, task_id="t")
+    plan(cluster, window(here(cluster)))
+    cluster.run_until(lambda: framework.inverse_offers)
+    return framework
+
+
+def test_an_inverse_offer_ends_with_the_plan(cluster: Cluster) -> None:
+    """RESCIND_INVERSE_OFFER; and a changed plan is told anew."""
+    framework = asked(cluster)
+    first = set(framework.inverse_offers)
+    plan(cluster, window(here(cluster), start={"nanoseconds": 1950000000000000000}))
+    cluster.run_until(lambda: framework.inverse_offers and not first & set(framework.inverse_offers))
+    (offer,) = framework.inverse_offers.values()
+    assert offer.unavailability.start.nanoseconds == 1950000000000000000
+    plan(cluster)
+    cluster.advance(3)
+    assert framework.inverse_offers == {}
+    assert cluster.master.state.inverse_offers == {}
+
+
+def test_an_inverse_offer_ends_with_the_connection_of_its_agent(cluster: Cluster) -> None:
+    """The framework is asked again when the agent is back."""
+    framework = asked(cluster, checkpoint=True)
+    first = set(framework.inverse_offers)
+    cluster.agents[0].kill()
+    cluster.run_until(lambda: not framework.inverse_offers)
+    cluster.agents[0].start()
+    cluster.run_until(lambda: framework.inverse_offers)
+    assert not first & set(framework.inverse_offers)
+
+
+def test_a_declined_inverse_offer_comes_again_after_its_filter(cluster: Cluster) -> None:
+    """With the answer shown meanwhile."""
+    framework = asked(cluster)
+    (offer_id,) = framework.inverse_offers
+    framework.inverse_offers.clear()
+    answer = v0_scheduler.Call(type=v0_scheduler.Call.DECLINE_INVERSE_OFFERS)
+    answer.framework_id.value = framework.framework_id
+    answer.decline_inverse_offers.inverse_offer_ids.add(value=offer_id)
+    answer.decline_inverse_offers.filters.refuse_seconds = 30
+    framework.call(answer)
+    cluster.advance(25)
+    assert framework.inverse_offers == {}
+    (machine,) = call(cluster, "GET_MAINTENANCE_STATUS")[1]["get_maintenance_status"]["status"]["draining_machines"]
+    assert machine["statuses"][0]["status"] == "DECLINE"
+    cluster.run_until(lambda: framework.inverse_offers, within=10)
+
+
+def test_a_framework_that_comes_back_is_asked_again(cluster: Cluster) -> None:
+    """Its new scheduler does not know what the old one was asked."""
+    framework = asked(cluster, failover_timeout=1000, checkpoint=True)
+    framework.resubscribes = False
+    second = cluster.framework(http=True, failover_timeout=1000, framework_id=framework.framework_id)
+    assert isinstance(second, HttpScheduler)
+    cluster.run_until(lambda: second.inverse_offers)
+    assert not set(framework.inverse_offers) & set(second.inverse_offers)
+    assert set(second.inverse_offers) == set(cluster.master.state.inverse_offers)
+
+
+def test_an_inverse_offer_times_out_like_an_offer(make_cluster: Callable[..., Cluster]) -> None:
+    """--offer_timeout; then the framework is asked again."""
+    cluster = make_cluster(master_flags={"offer_timeout": 5.0})
+    framework = asked(cluster)
+    first = set(framework.inverse_offers)
+    cluster.run_until(lambda: framework.inverse_offers and not first & set(framework.inverse_offers), within=10)
 
 
 def test_agents_of_a_machine_that_goes_down_are_shut_down_and_kept_out(cluster: Cluster) -> None:

@@ -293,7 +293,9 @@ class Desk:
             authentication=authentication,
         )  # fmt: skip
         self.gate = OpenGate()
-        inverse_offers = InverseOffers(state=state, outbox=self.outbox, allocator=allocator, host=host)
+        self.inverse_offers = inverse_offers = InverseOffers(
+            state=state, outbox=self.outbox, allocator=allocator, host=host, flags=flags_, rescinder=rescinder
+        )
         self.calls = SchedulerCalls(
             inverse_offers=inverse_offers,
             state=state, host=host, metrics=metrics, leadership=self.gate, subscriptions=subscriptions,

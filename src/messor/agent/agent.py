@@ -206,7 +206,7 @@ class Agent(Actor):
             messages,
             launches,
             kills,
-            Drains(host.clock, tables, checkpoints, kills),
+            Drains(host.clock, tables, checkpoints, kills, signals),
             self.operations,
             self.pings,
             self.registration,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
-from messor import MESOS_VERSION
 from messor.allocator.interfaces import AllocatorFactory, AllocatorOptions, Offers
 from messor.allocator.loading import find_allocator, find_sorter
 from messor.allocator.service import AllocatorService
@@ -18,7 +17,10 @@ from messor.coordination.contender import GroupContender
 from messor.coordination.detector import GroupDetector
 from messor.coordination.interfaces import Group
 from messor.errors import ConfigurationError
+from messor.master.agents.deactivate import Activation
 from messor.master.agents.disconnect import AgentDisconnection
+from messor.master.agents.drain import Draining
+from messor.master.agents.gone import Gone
 from messor.master.agents.health import Health
 from messor.master.agents.joining import Joining
 from messor.master.agents.reconcile import Reconciling
@@ -30,8 +32,8 @@ from messor.master.agents.reregister import Reregistration
 from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
 from messor.master.agents.whitelist import Whitelist
+from messor.master.announcement import master_info
 from messor.master.authentication import Authentication, http_authentication
-from messor.master.cluster.activation import Activation
 from messor.master.cluster.maintenance import Maintenance
 from messor.master.cluster.quotas import Quotas
 from messor.master.cluster.weights import Weights
@@ -170,7 +172,9 @@ class Master(Actor):
         self.maker = OfferMaker(
             state=state, outbox=outbox, allocator=allocator, flags=self.flags, host=self.host, rescinder=self.rescinder
         )
-        self.inverse_offers = InverseOffers(state=state, outbox=outbox, allocator=allocator, host=self.host)
+        self.inverse_offers = InverseOffers(
+            state=state, outbox=outbox, allocator=allocator, host=self.host, flags=self.flags, rescinder=self.rescinder
+        )
         self.demand = Demand(state=state, allocator=allocator, metrics=self.metrics, rescinder=self.rescinder)
         self.accepts = Accepts(
             state=state,
@@ -403,6 +407,8 @@ class Master(Actor):
                 **self.weights.deeds,
                 **self.maintenance.deeds,
                 **self.activation.deeds,
+                **self.gone.deeds,
+                **self.draining.deeds,
             },
         )
         self.endpoints_v0 = Endpoints(
@@ -448,12 +454,26 @@ class Master(Actor):
             leadership=self.leadership,
             rescinder=self.rescinder,
             outbox=self.outbox,
-            metrics=self.metrics,
+            host=self.host,
             removal=self.agent_removal,
-            inverse_offers=self.inverse_offers,
         )
         self.activation = Activation(
             state=self.state, allocator=self.allocator, registrar=self.registrar, rescinder=self.rescinder
+        )
+        self.gone = Gone(
+            state=self.state,
+            outbox=self.outbox,
+            registrar=self.registrar,
+            clock=self.host.clock,
+            removal=self.agent_removal,
+        )
+        self.draining = Draining(
+            state=self.state,
+            outbox=self.outbox,
+            registrar=self.registrar,
+            host=self.host,
+            activation=self.activation,
+            gone=self.gone,
         )
 
     def components(self) -> Iterable[Component]:
@@ -572,28 +592,3 @@ def allocator_options(flags: MasterFlags) -> AllocatorOptions:
         agent_recovery_factor=flags.allocator_agent_recovery_factor,
         agent_recovery_timeout=flags.allocator_recovery_timeout,
     )
-
-
-def master_info(host: Host, upid: Upid, flags: MasterFlags) -> v0.MasterInfo:
-    """Make what this master announces of itself, with a fresh id."""
-    hostname = flags.hostname or host.hostname
-    info = v0.MasterInfo(
-        id=host.chance.uuid(),
-        ip=packed_ip(upid.ip),
-        port=upid.port,
-        pid=str(upid),
-        hostname=hostname,
-        version=MESOS_VERSION,
-    )
-    info.address.hostname = hostname
-    info.address.ip = upid.ip
-    info.address.port = upid.port
-    kinds = v0.MasterInfo.Capability
-    for kind in (kinds.AGENT_UPDATE, kinds.AGENT_DRAINING, kinds.QUOTA_V2):
-        info.capabilities.add().type = kind
-    return info
-
-
-def packed_ip(ip: str) -> int:
-    """Pack an IPv4 address as MasterInfo carries it: network byte order read as a little-endian number."""
-    return int.from_bytes(bytes(int(part) for part in ip.split(".")), "little")

@@ -36,6 +36,8 @@ EVENT_NUMBERS: dict[type[Message], int] = {
     internal.FrameworkRegisteredMessage: Event.SUBSCRIBED,
     internal.FrameworkReregisteredMessage: Event.SUBSCRIBED,
     internal.RescindResourceOfferMessage: Event.RESCIND,
+    internal.InverseOffersMessage: Event.INVERSE_OFFERS,
+    internal.RescindInverseOfferMessage: Event.RESCIND_INVERSE_OFFER,
     internal.StatusUpdateMessage: Event.UPDATE,
     internal.UpdateOperationStatusMessage: Event.UPDATE_OPERATION_STATUS,
     internal.LostSlaveMessage: Event.FAILURE,

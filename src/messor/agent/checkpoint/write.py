@@ -84,6 +84,12 @@ class Checkpoints:
         path = self._paths.drain_config(self._tables.agent_id)
         self._disk.write(path, record(config.SerializeToString()))
 
+    def drained(self) -> None:
+        """Forget that the agent drained."""
+        path = self._paths.drain_config(self._tables.agent_id)
+        if self._disk.exists(path):
+            self._disk.remove(path)
+
     def framework(self, framework: Framework) -> None:
         """Remember a framework and its pid."""
         ids = (self._tables.agent_id, framework.id)

@@ -187,6 +187,8 @@ class Terminations(Component):
         self._tables.remember(framework)
         self._signals.framework_retired(framework)
         self._signals.framework_removed()
+        if not self._tables.frameworks:
+            self._signals.nothing_left()
 
 
 def _verdict(

@@ -165,6 +165,8 @@ class Recovery(Component):
             KnownContainer(executor.container_id, executor.forked_pid, executor.directory, framework.id, executor.id)
             for framework, executor in self._tables.executors()
         ]
+        if not self._tables.frameworks:
+            self._signals.nothing_left()
         await self._containerizer.recover(known)
         for owner, executor in self._tables.executors():
             self._host.tasks.spawn(

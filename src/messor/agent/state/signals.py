@@ -27,6 +27,8 @@ class Signals:
         """An executor did what none may do; it is to be shut down."""
         self.framework_removed: Callable[[], None] = _nobody
         """A framework left; a terminating agent ends with the last one."""
+        self.nothing_left: Callable[[], None] = _nobody
+        """The last framework left: an agent that drains has drained."""
         self.sandbox_added: Callable[[Executor], None] = _nobody
         """An executor's sandbox exists and may be browsed."""
         self.sandbox_retired: Callable[[Framework, Executor], None] = _nobody

@@ -13,6 +13,7 @@ from messor.runtime.handlers import on
 
 if TYPE_CHECKING:
     from messor.agent.checkpoint.write import Checkpoints
+    from messor.agent.state.signals import Signals
     from messor.agent.state.tables import Tables
     from messor.agent.tasks.kill import Kills
     from messor.runtime.host import Clock
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 class Drains(Component):
     """Kills what runs here when the master drains the agent."""
 
-    def __init__(self, clock: Clock, tables: Tables, checkpoints: Checkpoints, kills: Kills) -> None:
+    def __init__(self, clock: Clock, tables: Tables, checkpoints: Checkpoints, kills: Kills, signals: Signals) -> None:
         """Take what kills."""
+        signals.nothing_left = self.finish_if_empty
         self._clock = clock
         self._tables = tables
         self._checkpoints = checkpoints
@@ -58,6 +60,19 @@ class Drains(Component):
                     own = task.info.kill_policy.grace_period.nanoseconds if task is not None else 0
                     _limit_grace(kill, own, message.config.max_grace_period.nanoseconds)
                 self._kills.kill(sender, kill)
+        self.finish_if_empty()
+
+    def finish_if_empty(self) -> None:
+        """End draining when nothing is left here: what is killed from then on is killed for other reasons."""
+        if self._tables.drain_config is None or self._tables.frameworks:
+            return
+        log.info("Finished draining")
+        self._tables.drain_config = None
+        try:
+            self._checkpoints.drained()
+        except DiskFailed as error:
+            # Read again after a restart, it ends as now: the agent is empty then, too.
+            log.error("Failed to forget that the agent drained: %s", error)
 
 
 def _limit_grace(kill: internal.KillTaskMessage, own: int, most: int) -> None:

@@ -63,6 +63,7 @@ class AgentDisconnection:
         agent.fragment = None
         self.allocator.deactivate_agent(agent.id)
         self.rescinder.rescind_agent(agent)
+        self.rescinder.withdraw_agent(agent)
         for framework_id in list(agent.tasks.keys() | agent.executors.keys()):
             if not self.state.frameworks[framework_id].info.checkpoint:
                 self._lose(agent, framework_id)

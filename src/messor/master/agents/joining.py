@@ -78,6 +78,7 @@ class Joining:
         self.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, dict(agent.used))
         if agent.id in self.state.deactivated_agents:
             agent.is_deactivated = True
+            agent.drain = self.state.draining_agents.get(agent.id)
             self.allocator.deactivate_agent(agent.id)
         machine = self.state.machines.get((agent.hostname.lower(), agent.pid.ip))
         if machine is not None:

@@ -74,7 +74,7 @@ class AgentRemoval(Component):
         else:
             await self.remove(agent.id, "the agent unregistered", self.metrics.removals_unregistered)
 
-    async def remove(self, agent_id: str, cause: str, reason: Counter) -> None:
+    async def remove(self, agent_id: str, cause: str, reason: Counter | None = None) -> None:
         """Remove a registered agent for good: from the registry first, then from memory."""
         agent = self.state.agents.get(agent_id)
         if agent is None or agent.state is not AgentState.ACTIVE:
@@ -87,8 +87,11 @@ class AgentRemoval(Component):
         except Conflict as error:
             log.warning("Agent %s was not in the registry: %s", agent_id, error)
         agent.become(AgentState.REMOVED)
+        self.state.deactivated_agents.discard(agent_id)
+        self.state.draining_agents.pop(agent_id, None)
         self.metrics.slave_removals.increment()
-        reason.increment()
+        if reason is not None:
+            reason.increment()
         self.take_down(
             agent,
             lambda framework: (v0.TASK_LOST, v0.TaskStatus.REASON_SLAVE_REMOVED),  # noqa: ARG005
@@ -125,6 +128,7 @@ class AgentRemoval(Component):
                 self.executors.remove(agent, framework_id, executor_id)
         self.operations.agent_left(agent, operation_state, operation_message)
         self.rescinder.rescind_agent(agent)
+        self.rescinder.withdraw_agent(agent)
         self.state.remove_agent(agent, self.clock.now())
         if agent.reregistration_timer is not None:
             agent.reregistration_timer.cancel()

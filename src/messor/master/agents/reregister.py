@@ -123,7 +123,7 @@ class Reregistration(Component):
             return "is re-registering already"
         if agent_id in self.state.marking_unreachable or (agent and agent.state is AgentState.MARKING_UNREACHABLE):
             return "is being marked unreachable"
-        if agent is not None and agent.state is AgentState.MARKING_GONE:
+        if agent_id in self.state.marking_gone:
             return "is being marked gone"
         if agent is not None and agent.state is AgentState.LEAVING:
             return "is being removed"
@@ -175,6 +175,7 @@ class Reregistration(Component):
         if not agent.has(v0.SlaveInfo.Capability.RESOURCE_PROVIDER):
             self.performer.send_checkpointed(agent)
         log.info("Agent %s at %s (%s) re-registered", agent.id, agent.pid, agent.hostname)
+        self.state.signals.agent_returned(agent)
 
     def _refresh(self, agent: AgentRecord, message: internal.ReregisterSlaveMessage, total: Resources) -> None:
         """Note what may have changed while the agent was away; oversubscribed resources stay as they were."""
@@ -225,6 +226,7 @@ class Reregistration(Component):
                 self.outbox.to_agent(agent, internal.ShutdownFrameworkMessage(framework_id=framework.id))
         self._tell_frameworks(agent, message.frameworks)
         self.joining.watch(agent)
+        self.state.signals.agent_returned(agent)
 
     def _tell_tasks_are_back(self, agent_id: str, tasks: Iterable[v0.Task]) -> None:
         """Tell frameworks that tasks they believe lost are running after all."""

@@ -67,12 +67,22 @@ def update_weights(weights: Mapping[str, float]) -> Edit:
     return edit
 
 
-def update_maintenance(schedule: v0_maintenance.Schedule, machines: Iterable[registry.Registry.Machine]) -> Edit:
-    """Replace the maintenance schedule and the machines that are not up."""
-    machines = list(machines)
+def update_maintenance(
+    schedule: v0_maintenance.Schedule,
+    machines: Iterable[registry.Registry.Machine],
+    *,
+    known: Iterable[registry.Registry.Machine],
+) -> Edit:
+    """Replace the maintenance schedule and the machines that are not up.
+
+    known: those the change was made from; raises Conflict when another change came first.
+    """
+    machines, known = list(machines), list(known)
 
     def edit(draft: Contents) -> bool:
         rest = _copy(draft)
+        if list(rest.machines.machines) != known:
+            raise Conflict("The maintenance schedule was changed meanwhile")
         rest.ClearField("schedules")
         rest.ClearField("machines")
         if schedule.windows:
@@ -83,34 +93,6 @@ def update_maintenance(schedule: v0_maintenance.Schedule, machines: Iterable[reg
         return True
 
     return edit
-
-
-def set_deactivated(agent_id: str, *, deactivated: bool) -> Edit:
-    """Note whether an admitted or unreachable agent is out of the offers; raises Conflict for others."""
-
-    def edit(draft: Contents) -> bool:
-        if agent_id in draft.admitted:
-            admitted = registry.Registry.Slave.FromString(draft.admitted[agent_id])
-            admitted.deactivated = deactivated
-            draft.admitted[agent_id] = admitted.SerializeToString()
-        elif agent_id in draft.unreachable:
-            unreachable = registry.Registry.UnreachableSlave.FromString(draft.unreachable[agent_id])
-            unreachable.deactivated = deactivated
-            draft.unreachable[agent_id] = unreachable.SerializeToString()
-        else:
-            raise Conflict(f"Agent {agent_id} is neither admitted nor unreachable")
-        return True
-
-    return edit
-
-
-def deactivated_in(contents: Contents) -> set[str]:
-    """Name the agents that are out of the offers."""
-    admitted, unreachable = registry.Registry.Slave, registry.Registry.UnreachableSlave
-    return {
-        *(name for name, entry in contents.admitted.items() if admitted.FromString(entry).deactivated),
-        *(name for name, entry in contents.unreachable.items() if unreachable.FromString(entry).deactivated),
-    }
 
 
 def quotas_of(contents: Contents) -> dict[str, Quota]:

@@ -25,17 +25,17 @@ from messor.master.cluster.machines import (
 from messor.master.cluster.parsing import parse_body
 from messor.master.doors.endpoints import reply
 from messor.master.leadership import Leadership
-from messor.master.metrics import MasterMetrics
-from messor.master.offers.inverse import InverseOffers
 from messor.master.offers.rescind import Rescinder
 from messor.master.outbox import Outbox
 from messor.master.registry.contents import Contents
 from messor.master.registry.registrar import Registrar
+from messor.master.state.agent import AgentRecord
 from messor.master.state.machine import Machine
 from messor.master.state.tables import MasterState
 from messor.protos import internal, v0, v0_maintenance, v0_master, v1_master
 from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
+from messor.runtime.host import Host
 from messor.runtime.http import Request, Response
 from messor.wire.json_codec import dumps, message_from, to_dict
 
@@ -59,9 +59,8 @@ class Maintenance(Component):
         leadership: Leadership,
         rescinder: Rescinder,
         outbox: Outbox,
-        metrics: MasterMetrics,
+        host: Host,
         removal: AgentRemoval,
-        inverse_offers: InverseOffers,
     ) -> None:
         """See the modules of the collaborators."""
         self.state = state
@@ -70,10 +69,12 @@ class Maintenance(Component):
         self.leadership = leadership
         self.rescinder = rescinder
         self.outbox = outbox
-        self.metrics = metrics
+        self.host = host
         self.removal = removal
-        self.inverse_offers = inverse_offers
         self.schedule = v0_maintenance.Schedule()
+        self._up_again: set[Key] = set()
+        """Machines whose maintenance ended under this master: they are known, but in no schedule."""
+        state.signals.agent_added.listen(self._agent_added)
         self.answers: dict[int, Callable[[Any, Request], v1_master.Response]] = {
             Call.GET_MAINTENANCE_STATUS: self._status_shown,
             Call.GET_MAINTENANCE_SCHEDULE: self._schedule_shown,
@@ -150,8 +151,9 @@ class Maintenance(Component):
 
     async def _store(self, schedule: v0_maintenance.Schedule, machines: dict[Key, Machine]) -> None:
         """Make it durable, then true, then known to whoever holds resources of machines whose window changed."""
-        await self.registrar.apply(update_maintenance(schedule, registry_machines(machines)))
         before = self.state.machines
+        known = registry_machines(before)
+        await self.registrar.apply(update_maintenance(schedule, registry_machines(machines), known=known))
         self.schedule, self.state.machines = schedule, machines
         for key in {**before, **machines}:
             old, new = before.get(key), machines.get(key)
@@ -164,7 +166,7 @@ class Maintenance(Component):
                 # Offers say when the agent goes: they are made anew.
                 agent.offer_prefix = None
                 self.rescinder.rescind_agent(agent)
-                self.inverse_offers.withdraw_agent(agent)
+                self.rescinder.withdraw_agent(agent)
                 self.allocator.update_unavailability(agent.id, unavailability)
 
     # --- down and up -------------------------------------------------------------------------------------------------
@@ -196,12 +198,17 @@ class Maintenance(Component):
         machines = list(machines)
         validate_machines(machines)
         for machine in machines:
-            known = self.state.machines.get(key_of(machine))
-            if known is None:
+            key = key_of(machine)
+            known = self.state.machines.get(key)
+            if known is None and not self._is_up(key):
                 raise InvalidRequest(f"Machine '{text_of(machine)}' is not part of a maintenance schedule")
-            if known.mode != mode:
+            if known is None or known.mode != mode:
                 raise InvalidRequest(f"Machine '{text_of(machine)}' is not in {name} mode and cannot be brought {verb}")
         return {key_of(machine) for machine in machines}
+
+    def _is_up(self, key: Key) -> bool:
+        """Tell whether a machine that is in no schedule is known all the same."""
+        return key in self._up_again or any(machine_of(agent) == key for agent in self.state.agents.values())
 
     async def _down(self, machines: Iterable[v0.MachineID]) -> None:
         keys = self._checked(machines, Mode.DRAINING, "DRAINING", "down")
@@ -212,13 +219,23 @@ class Maintenance(Component):
         await self._store(self.schedule, changed)
         for agent in list(self.state.agents.values()):
             if machine_of(agent) in keys:
-                self.outbox.to_agent(agent, internal.ShutdownMessage(message=DOWN_MESSAGE))
-                await self.removal.remove(agent.id, DOWN_MESSAGE, self.metrics.removals_unregistered)
+                await self._shut_down(agent)
+
+    async def _shut_down(self, agent: AgentRecord) -> None:
+        self.outbox.to_agent(agent, internal.ShutdownMessage(message=DOWN_MESSAGE))
+        await self.removal.remove(agent.id, DOWN_MESSAGE)
+
+    def _agent_added(self, agent: AgentRecord) -> None:
+        """Shut down an agent whose machine went down while it was being admitted."""
+        machine = self.state.machines.get(machine_of(agent))
+        if machine is not None and machine.mode == Mode.DOWN:
+            self.host.tasks.spawn(self._shut_down(agent), "shut down agent")
 
     async def _up(self, machines: Iterable[v0.MachineID]) -> None:
         keys = self._checked(machines, Mode.DOWN, "DOWN", "up")
         rest = {key: machine for key, machine in self.state.machines.items() if key not in keys}
         await self._store(without(self.schedule, keys), rest)
+        self._up_again |= keys
 
 
 def _machines_in(request: Request) -> list[v0.MachineID]:

@@ -1,7 +1,6 @@
 """``/api/v1``: the operator API of the master.
 
-Every call is read into ``mesos.master.Call``, checked for the body its type needs, and handed to one handler. What a
-later version of Messor will do is refused with 501 and a sentence, not ignored.
+Every call is read into ``mesos.master.Call``, checked for the body its type needs, and handed to one handler.
 """
 
 from __future__ import annotations
@@ -37,12 +36,6 @@ Reply = Response | Awaitable[Response]
 
 ROLE_RESOURCES = ("cpus", "disk", "gpus", "mem")
 """What GET_ROLES shows of a role's resources."""
-
-LATER = {
-    Call.DRAIN_AGENT: "draining agents",
-    Call.MARK_AGENT_GONE: "marking agents gone",
-}
-"""Calls of features that are not built yet."""
 
 
 class OperatorCalls(Component):
@@ -104,9 +97,6 @@ class OperatorCalls(Component):
         call = decode_call(request)
         validate(call)
         media_type = response_type(request.headers)
-        if call.type in LATER:
-            name = Call.Type.Name(call.type)
-            return text_response(501, f"{name} is not supported yet: this version of Messor lacks {LATER[call.type]}")
         if call.type == Call.SUBSCRIBE:
             return self.event_stream.subscribe(media_type)
         deed = self._deeds.get(call.type)

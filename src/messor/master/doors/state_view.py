@@ -33,7 +33,7 @@ from messor.model.resources import Resources
 from messor.protos import v0
 from messor.runtime.flags import texts
 from messor.runtime.process_actors import version_info
-from messor.wire.json_codec import dumps, number
+from messor.wire.json_codec import dumps, number, to_dict
 
 TASK_LIMIT = 100
 """How many tasks ``/tasks`` gives unless it is asked for more."""
@@ -233,6 +233,10 @@ def agent_dict(agent: AgentRecord) -> dict[str, Any]:
         version=agent.version,
         capabilities=[AGENT_CAPABILITIES[each] for each in sorted(agent.capabilities) if each in AGENT_CAPABILITIES],
     )
+    if agent.drain is not None:
+        result["drain_info"] = to_dict(agent.drain)
+    if agent.drain_began is not None:
+        result["estimated_drain_start_time_seconds"] = number(agent.drain_began)
     return result
 
 

@@ -136,6 +136,10 @@ def agent_message(agent: AgentRecord) -> v1_master.Response.GetAgents.Agent:
     )
     if agent.reregistered_at is not None:
         message.reregistered_time.CopyFrom(time_message(agent.reregistered_at))
+    if agent.drain is not None:
+        message.drain_info.CopyFrom(agent.drain)
+    if agent.drain_began is not None:
+        message.estimated_drain_start_time.nanoseconds = int(agent.drain_began) * 10**9  # whole seconds, as in Mesos
     for capability in sorted(agent.capabilities):
         message.capabilities.add().type = capability  # type: ignore[assignment]  # enum values are plain ints
     result: v1_master.Response.GetAgents.Agent = evolve(message)

@@ -8,7 +8,7 @@ from messor.allocator.interfaces import Allocator
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
-from messor.master.state.offer import OfferRecord
+from messor.master.state.offer import InverseOfferRecord, OfferRecord
 from messor.master.state.tables import MasterState
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -47,11 +47,34 @@ class Rescinder(Component):
             self.rescind(offer)
 
     def rescind_framework(self, framework: FrameworkRecord) -> None:
-        """Take back all offers of a framework and tell it."""
+        """Take back all that is offered to or asked of a framework and tell it."""
         for offer in list(framework.offers.values()):
             self.rescind(offer)
+        self._withdraw_framework(framework, tell=True)
 
     def discard_framework(self, framework: FrameworkRecord) -> None:
-        """Take back all offers of a framework that will not hear of it."""
+        """Take back all that is offered to or asked of a framework that will not hear of it."""
         for offer in list(framework.offers.values()):
             self.discard(offer)
+        self._withdraw_framework(framework, tell=False)
+
+    # --- inverse offers ----------------------------------------------------------------------------------------------
+
+    def withdraw(self, record: InverseOfferRecord, *, tell: bool = True) -> None:
+        """Take an inverse offer back; tell: whether the framework hears of it."""
+        self.state.remove_inverse_offer(record)
+        self.allocator.update_inverse_offer(record.agent_id, record.framework_id, None, None)
+        framework = self.state.frameworks.get(record.framework_id)
+        if tell and framework is not None and framework.is_connected:
+            message = internal.RescindInverseOfferMessage()
+            message.inverse_offer_id.value = record.id
+            self.outbox.to_framework(framework, message)
+
+    def withdraw_agent(self, agent: AgentRecord) -> None:
+        """Take back what frameworks were asked about an agent."""
+        for record in [one for one in self.state.inverse_offers.values() if one.agent_id == agent.id]:
+            self.withdraw(record)
+
+    def _withdraw_framework(self, framework: FrameworkRecord, *, tell: bool) -> None:
+        for record in [one for one in self.state.inverse_offers.values() if one.framework_id == framework.id]:
+            self.withdraw(record, tell=tell)

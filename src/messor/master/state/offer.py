@@ -25,3 +25,17 @@ class OfferRecord:
         """The encoded v0 Offer in the internal format, when somebody needed it."""
         self.timer: Timer | None = None
         """Runs when --offer_timeout is set."""
+
+
+class InverseOfferRecord:
+    """A question whether a framework will leave an agent before its maintenance, until answered or withdrawn."""
+
+    __slots__ = ("agent_id", "framework_id", "id", "timer")
+
+    def __init__(self, identifier: str, framework_id: str, agent_id: str) -> None:
+        """Note who was asked about what."""
+        self.id = identifier
+        self.framework_id = framework_id
+        self.agent_id = agent_id
+        self.timer: Timer | None = None
+        """Runs when --offer_timeout is set."""

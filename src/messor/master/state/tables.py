@@ -13,7 +13,7 @@ from messor.errors import Broken
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import ExecutorRecord, FrameworkRecord
 from messor.master.state.machine import Machine
-from messor.master.state.offer import OfferRecord
+from messor.master.state.offer import InverseOfferRecord, OfferRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.signals import Signals
 from messor.master.state.task import TaskRecord
@@ -52,8 +52,8 @@ class MasterState:
         self.unreachable_tasks: dict[str, dict[str, list[str]]] = {}
         """Task ids by framework id by unreachable agent, to find them when it returns or is forgotten."""
         self.offers: dict[str, OfferRecord] = {}
-        self.inverse_offers: dict[str, tuple[str, str]] = {}
-        """Framework and agent by id of an inverse offer nobody answered."""
+        self.inverse_offers: dict[str, InverseOfferRecord] = {}
+        """Those nobody answered."""
         self.machines: dict[tuple[str, str], Machine] = {}
         """Those that are not up, by hostname in lower case and ip."""
         self.marking_gone: set[str] = set()
@@ -248,6 +248,13 @@ class MasterState:
         framework = self.frameworks.get(offer.framework_id)
         if framework is not None:
             framework.offers.pop(offer.id, None)
+
+    def remove_inverse_offer(self, record: InverseOfferRecord) -> None:
+        """Forget an inverse offer and stop its timer; telling the allocator is the caller's business."""
+        if record.timer is not None:
+            record.timer.cancel()
+            record.timer = None
+        del self.inverse_offers[record.id]
 
     # --- operations --------------------------------------------------------------------------------------------------
 
