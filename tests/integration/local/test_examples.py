@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,15 @@ def test_shards_keep_their_data_in_volumes(cluster: LocalCluster) -> None:
     done = run(str(EXAMPLES / "persistent_volume.py"), f"--master={cluster.master}", "--role=db")
     assert done.returncode == 0, done.stdout
     assert "Done: 2 volumes made, used and destroyed" in done.stdout
-    assert not [path for agent in cluster.agents for path in agent.work_dir.glob("volumes/roles/db/*")]
+    deadline = time.monotonic() + 20  # the framework does not wait for the agents
+    while volumes(cluster) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert volumes(cluster) == []
+
+
+def volumes(cluster: LocalCluster) -> list[Path]:
+    """List the volumes of the role on all agents."""
+    return [path for agent in cluster.agents for path in agent.work_dir.glob("volumes/roles/db/*")]
 
 
 def ends_well(*arguments: str) -> str:
