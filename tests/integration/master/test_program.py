@@ -146,7 +146,7 @@ def test_a_folder_and_a_port_belong_to_one_master(tmp_path: Path) -> None:
     port = free_port()
     with master(port, f"--work_dir={tmp_path}") as first:
         assert refusal("--port=0", f"--work_dir={tmp_path}") == (
-            f"The work directory '{tmp_path}' is in use by another master"
+            f"EXIT with status 1: The work directory '{tmp_path}' is in use by another master"
         )
         assert refusal(f"--port={port}", "--registry=in_memory") == (
             f"Failed to bind on 127.0.0.1:{port}: Address already in use"
