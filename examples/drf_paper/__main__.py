@@ -23,7 +23,10 @@ def main() -> int:
     options.add_argument("--output", type=Path, default=Path("drf_figures"), help="folder for the figures")
     options.add_argument("--no-plots", action="store_true", help="print the numbers only")
     options.add_argument(
-        "--seconds", type=int, default=paper.SECTION_7_2_SECONDS, help="how long section 7.2 lasts (default: 600)"
+        "--seconds",
+        type=int,
+        default=paper.SECTION_7_2_SECONDS,
+        help="how long section 7.2 lasts (default: 600, as in the paper)",
     )
     given = options.parse_args()
     if not given.no_plots:

@@ -122,7 +122,7 @@ def section_7_2(policy: str, *, seconds: int = paper.SECTION_7_2_SECONDS) -> Res
             room.books.revive(task.user, ["users"])
     return Result(
         {kind: len(times) for kind, times in responses.items()},
-        {kind: sum(times) / len(times) if times else float("inf") for kind, times in responses.items()},
+        {kind: sum(times) / len(times) if times else float("nan") for kind, times in responses.items()},
     )
 
 
