@@ -144,7 +144,7 @@ class AgentFlags(TuningFlags):
     fetcher_cache_size: Bytes = flag(2 << 30, "How much the fetcher cache may hold.")
     fetcher_stall_timeout: Duration = flag(60.0, "How long a download may stand still until it fails.")
     hadoop_home: Path | None = flag(
-        None, "Where Hadoop is, for `hdfs://` URIs.", unsupported="Hadoop is not supported."
+        None, "Where Hadoop is, whose client fetches `hdfs://` URIs and others; by default one on the PATH."
     )
 
     # --- what the agent offers ---------------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
         frameworks_home=flags.frameworks_home,
         fetcher_cache_dir=flags.fetcher_cache_dir,
         fetcher_stall_timeout=flags.fetcher_stall_timeout,
+        hadoop_home=str(flags.hadoop_home) if flags.hadoop_home else os.environ.get("HADOOP_HOME"),
     )
     try:
         detector = create_detector(node, flags.master or "", flags.zk_session_timeout)

@@ -145,7 +145,7 @@ def test_frameworks_home_completes_relative_paths(in_world: InWorld) -> None:
         ),
         ("http://127.0.0.1:{closed}/x", ["Error downloading resource: Couldn't connect to server"]),
         ("{web}/missing", ["Error downloading resource, received HTTP return code 404"]),
-        ("hdfs://host/x", ["Unsupported scheme 'hdfs'"]),
+        ("hdfs://host/x", ["Failed to create HDFS client: Hadoop client is not available"]),
         ("relative", ["A relative path was passed for the resource"]),
     ],
 )
@@ -232,5 +232,25 @@ def test_the_fetcher_reads_with_the_eyes_of_the_tasks_user(in_world: InWorld) ->
         with pytest.raises(ContainerError, match="exited with status 1"):
             await world.containerizer.launch("c", spec)
         assert not (world.sandbox("c") / "secret").exists()
+
+    in_world(story)
+
+
+def test_other_schemes_are_left_to_a_hadoop_client(in_world: InWorld) -> None:
+    """It is called as the original calls it, below --hadoop_home; what it says of a failure is in the log."""
+
+    async def story(world: World) -> None:
+        home = world.folder / "hadoop"
+        (home / "bin").mkdir(parents=True)
+        client = home / "bin" / "hadoop"
+        client.write_text('#!/bin/sh\ntest "$3" != s3://no || { echo no bucket >&2; exit 3; }\necho "$@" > "$4"\n')
+        client.chmod(0o755)
+        world.containerizer = world.new_containerizer(hadoop_home=str(home))
+        uri = "hdfs://name/dir/data.txt"
+        assert await run(world, "cat data.txt", URI(value=uri)) == Termination(0)
+        target = world.sandbox("c") / "data.txt"
+        assert (world.sandbox("c") / "stdout").read_text() == f"fs -copyToLocal {uri} {target}\n"
+        log = (world.sandbox("c") / "stderr").read_text()
+        assert f"Downloading resource with Hadoop client from '{uri}' to '{target}'" in log
 
     in_world(story)

@@ -8,12 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from messor.containers.fetcher.extract import extract
-from messor.containers.fetcher.schemes import FetchFailed, base_name, copy_local, download, is_network, local_path
+from messor.containers.fetcher.schemes import (
+    FetchFailed,
+    base_name,
+    copy_local,
+    copy_with_hadoop,
+    download,
+    is_network,
+    local_path,
+)
 
 Log = Callable[[str], object]
 
 
-def fetch_all(request: Mapping[str, Any], log: Log) -> None:
+def fetch_all(request: Mapping[str, Any], log: Log, environment: Mapping[str, str]) -> None:
     """Fetch all items of a FetcherInfo in order. Raises FetchFailed at the first that cannot be had."""
     sandbox = request["sandbox_directory"]
     home = request.get("frameworks_home", "")
@@ -23,7 +31,7 @@ def fetch_all(request: Mapping[str, Any], log: Log) -> None:
         value = uri["value"]
         log(f"Fetching URI '{value}'")
         try:
-            fetched = fetch(uri, sandbox, home, stall_timeout, log)
+            fetched = fetch(uri, sandbox, home, stall_timeout, log, environment)
         except FetchFailed as error:
             raise FetchFailed(f"Failed to fetch '{value}': {error}") from error
         log(f"Fetched '{value}' to '{fetched}'")
@@ -31,7 +39,9 @@ def fetch_all(request: Mapping[str, Any], log: Log) -> None:
         log(f"Successfully fetched all URIs into '{sandbox}'")
 
 
-def fetch(uri: Mapping[str, Any], sandbox: str, home: str, stall_timeout: float, log: Log) -> str:
+def fetch(
+    uri: Mapping[str, Any], sandbox: str, home: str, stall_timeout: float, log: Log, environment: Mapping[str, str]
+) -> str:
     """Fetch one URI into the sandbox and unpack it if asked; gives the path of the file. Raises FetchFailed."""
     value = uri["value"]
     log(f"Fetching '{value}' directly into the sandbox directory")
@@ -41,10 +51,11 @@ def fetch(uri: Mapping[str, Any], sandbox: str, home: str, stall_timeout: float,
         download(value, destination, stall_timeout)
     else:
         source = local_path(value, home)
-        if source is None:
-            scheme = value.partition("://")[0]
-            raise FetchFailed(f"Unsupported scheme '{scheme}': fetching with a Hadoop client is not supported yet")
-        copy_local(source, destination)
+        if source is not None:
+            copy_local(source, destination)
+        else:
+            log(f"Downloading resource with Hadoop client from '{value}' to '{destination}'")
+            copy_with_hadoop(value, destination, environment)
     if uri.get("executable", False):
         mode = os.stat(destination).st_mode
         os.chmod(destination, mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)  # noqa: S103  (what was asked for)

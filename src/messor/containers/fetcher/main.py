@@ -21,7 +21,7 @@ def run(environment: Mapping[str, str]) -> int:
         return 1
     _log(f"Fetcher Info: {text}")
     try:
-        fetch_all(json.loads(text), _log)
+        fetch_all(json.loads(text), _log, environment)
     except FetchFailed as error:
         _log(f"EXIT with status 1: {error}", "E")
         return 1

@@ -78,6 +78,7 @@ class NativeContainerizer:
         frameworks_home: str = "",
         fetcher_cache_dir: str = "/tmp/mesos/fetch",  # noqa: S108  (the flag's default)
         fetcher_stall_timeout: float = 60.0,
+        hadoop_home: str | None = None,
         executor: str = DEFAULT_EXECUTOR,
         zygote_linger: float = DEFAULT_LINGER,
     ) -> None:
@@ -92,6 +93,7 @@ class NativeContainerizer:
         self._frameworks_home = frameworks_home
         self._fetcher_cache_dir = fetcher_cache_dir
         self._fetcher_stall_timeout = fetcher_stall_timeout
+        self._hadoop = {"HADOOP_HOME": hadoop_home} if hadoop_home else {}
         self._containers: dict[str, Container] = {}
         self._ends: OrderedDict[str, Termination] = OrderedDict()
         self._fetches: dict[str, Container] = {}
@@ -303,7 +305,7 @@ class NativeContainerizer:
         container.fetched = self._host.tasks.promise()
         name = container.id + _FETCH
         self._fetches[name] = container
-        environment = {"MESOS_FETCHER_INFO": request, "PATH": birth["environment"]["PATH"]}
+        environment = {"MESOS_FETCHER_INFO": request, "PATH": birth["environment"]["PATH"], **self._hadoop}
         try:
             await self._launcher.start(name, {**birth, "environment": environment, "entry": "fetch", "pid_files": []})
             if container.state is State.DESTROYING:
