@@ -75,14 +75,14 @@ def test_section_7_1_settles_where_the_paper_says(experiments: ModuleType) -> No
 
 def test_section_7_2_is_won_by_drf(experiments: ModuleType) -> None:
     """More large jobs than under any other policy, and faster; more small ones than with any number of slots."""
-    results = {policy: experiments.section_7_2(policy, seconds=160) for policy in ("DRF", "3 slots", "6 slots")}
+    results = {policy: experiments.section_7_2(policy, seconds=260) for policy in ("DRF", "3 slots", "6 slots")}
     drf = results.pop("DRF")
     for result in results.values():
         assert drf.jobs["large"] >= result.jobs["large"]
         assert drf.jobs["small"] > result.jobs["small"]
         assert drf.response["large"] < result.response["large"]
         assert drf.response["small"] < result.response["small"]
-    assert results["6 slots"].response["large"] > 2 * results["3 slots"].response["large"] * 0.8
+    assert results["6 slots"].response["large"] > 2 * results["3 slots"].response["large"]
 
 
 def test_the_figures_are_drawn(experiments: ModuleType, tmp_path: Path) -> None:
