@@ -90,6 +90,18 @@ def test_an_agent_that_is_cut_off_is_told(make_cluster: Callable[..., Cluster]) 
     cluster.advance(30)
 
 
+def test_a_drained_agent_is_told_to_those_who_miss_its_offers(cluster: Cluster) -> None:
+    """It was an operator's decision."""
+    framework = cluster.framework("shop")
+    cluster.run_until(lambda: framework.offers)
+    call = {"type": "DRAIN_AGENT", "drain_agent": {"agent_id": {"value": cluster.agents[0].id}}}
+    assert cluster.ask("POST", "/api/v1", json.dumps(call).encode()).status == 200
+    cluster.advance(5)
+    answer, text = why(cluster, "about=shop")
+    assert answer["counts"]["not offered"] == 1
+    assert "Nothing of the agent is offered: an operator drained it, until REACTIVATE_AGENT" in text
+
+
 def test_a_running_task_a_finished_one_and_an_unknown_one(cluster: Cluster) -> None:
     """State, last status, and what to do about one that never was."""
     framework = cluster.framework("shop", http=True, checkpoint=True)
