@@ -78,13 +78,18 @@ def driver_for(keeper: Keeper, master: str, transport: str) -> MesosSchedulerDri
 
 
 def test_tasks_and_frameworks_survive_a_failover(masters: Masters, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The leader is killed with calls in flight: agent and both drivers follow, and can launch again."""
+    """The leader is killed with calls in flight: agent and drivers follow, however they find the next."""
     monkeypatch.setenv("MESOS_REGISTRATION_BACKOFF_FACTOR", "50ms")
     monkeypatch.setenv("LIBPROCESS_IP", "127.0.0.1")
     leader, standby = masters.start()
     several = ",".join(f"http://127.0.0.1:{one.port}" for one in masters.masters)
-    keepers = [Keeper(), Keeper()]
-    drivers = [driver_for(keepers[0], masters.zk, "libprocess"), driver_for(keepers[1], several, "http")]
+    addresses = [
+        (masters.zk, "libprocess"),
+        (several, "http"),
+        (f"http://127.0.0.1:{standby.port}", "http+json"),  # it sends the driver to the leader
+    ]
+    keepers = [Keeper() for _ in addresses]
+    drivers = [driver_for(keeper, *address) for keeper, address in zip(keepers, addresses, strict=True)]
     try:
         for keeper, driver in zip(keepers, drivers, strict=True):
             keeper.to_launch = ["before"]

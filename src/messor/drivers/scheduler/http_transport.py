@@ -56,6 +56,8 @@ class HttpTransport:
         self._session: TransportEvents
         self._host: Host
         self._address: tuple[str, int] | None = None
+        """Whom to talk to: the detected master, or whom it sent us to."""
+        self._detected: tuple[str, int] | None = None
         self._stream_id: str | None = None
         self._calls: HttpConnection | None = None
         self._events: ReplyStream | None = None
@@ -78,12 +80,12 @@ class HttpTransport:
     def connect(self, master: v0.MasterInfo) -> None:
         """Aim at the master's address; connections are made when something is sent."""
         self.disconnect()
-        self._address = (master.address.ip or master.hostname, master.port)
+        self._address = self._detected = (master.address.ip or master.hostname, master.port)
 
     def disconnect(self) -> None:
         """Close both connections."""
         self._drop()
-        self._address = None
+        self._address = self._detected = None
 
     def _drop(self) -> None:
         self._generation += 1
@@ -209,6 +211,7 @@ class HttpTransport:
                 self._address = (target.hostname, target.port or 5050)
             self._session.on_broken("redirected to the leading master")
         elif stream.status in (404, 503):
+            self._address = self._detected
             self._session.on_broken(f"{stream.status}: {text}")
         elif stream.status == 401:
             self._session.on_error(REFUSED)
@@ -216,6 +219,8 @@ class HttpTransport:
             self._session.on_error(f"The master refused the subscription with {stream.status}: {text}")
 
     def _broken(self, why: str) -> None:
+        # Whom we were sent to does not lead any more, or never did: ask again who does.
+        self._address = self._detected
         self._subscription = None
         self._drop()
         self._session.on_broken(why)
