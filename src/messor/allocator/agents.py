@@ -45,6 +45,7 @@ class Agent:
         "id",
         "info",
         "is_choosy",
+        "is_overdrawn",
         "is_plain",
         "offer",
         "out",
@@ -88,6 +89,8 @@ class Agent:
         """Take over what the agent has in all."""
         # In the order of offers, which taking away from it keeps.
         self.total = total = total.nonscalars_first()
+        self.is_overdrawn = not total.contains(self.out_total)
+        """Whether more is out than there is, as the agent shrank meanwhile."""
         self.has_gpus = total.scalars().get("gpus", 0) > 0
         self._look_closer()
         self._recount()
@@ -105,10 +108,13 @@ class Agent:
         """
         have = self.out.get(framework_id)
         self.out[framework_id] = marked if have is None else have + marked
-        self.out_total = self.out_total + plain
         if everything:
+            # What is out now is all there is: adding it up would cost more, above all with many port ranges.
+            adds_up = not self.total.has_shared and not self.is_overdrawn
+            self.out_total = self.total if adds_up else self.out_total + plain
             self.available = EMPTY
         else:
+            self.out_total = self.out_total + plain
             self._recount()
 
     def give_back(self, framework_id: str, marked: Resources) -> None:

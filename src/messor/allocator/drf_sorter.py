@@ -72,7 +72,8 @@ class DrfSorter:
         self._weights = dict(weights or {})
         self._root = Node("", None, DEFAULT_WEIGHT)
         self._clients: dict[str, Node] = {}
-        self._active = 0
+        self.active: set[str] = set()
+        """The clients that take part."""
         self._rebuild = True
         self._stale: list[Node] = []
         self._walking = False
@@ -111,8 +112,7 @@ class DrfSorter:
     def remove(self, client: str) -> None:
         """Remove a client and the inner nodes that only it needed."""
         leaf = self._clients.pop(client)
-        if leaf.active:
-            self._active -= 1
+        self.active.discard(client)
         node: Node | None = leaf.parent
         while node is not None and node.parent is not None:
             for index, milli in enumerate(leaf.totals):
@@ -142,7 +142,7 @@ class DrfSorter:
         node = self._clients[client]
         if not node.active:
             node.active = True
-            self._active += 1
+            self.active.add(client)
             self._rebuild = True
 
     def deactivate(self, client: str) -> None:
@@ -150,7 +150,7 @@ class DrfSorter:
         node = self._clients[client]
         if node.active:
             node.active = False
-            self._active -= 1
+            self.active.discard(client)
             self._rebuild = True
 
     def contains(self, client: str) -> bool:
@@ -163,7 +163,7 @@ class DrfSorter:
 
     def count_active(self) -> int:
         """Count the active clients."""
-        return self._active
+        return len(self.active)
 
     def weight(self, path: str) -> float:
         """Tell the weight of a path."""
@@ -223,7 +223,7 @@ class DrfSorter:
             totals = node.totals
             for index, milli, _ in vector:
                 rest = totals[index] - milli
-                totals[index] = rest if rest > 0 else 0  # noqa: FURB136  (max() costs a call)
+                totals[index] = rest if rest > 0 else 0  # max() costs a call
             if not node.stale:
                 node.stale = True
                 self._stale.append(node)
@@ -323,10 +323,11 @@ class DrfSorter:
             self._rebuild_heaps()
         elif self._stale:
             self._settle()
-        heap = [entry for entry in self._root.heap if entry[3].client not in but]
-        heapify(heap)
+        clients = self._clients
+        heap = [clients[client].entry for client in self.active - but]
+        heapify(heap)  # type: ignore[type-var]  # active ones have an entry
         while heap:
-            client = heappop(heap)[3].client
+            client = heappop(heap)[3].client  # type: ignore[index, type-var]
             assert client is not None
             yield client
 

@@ -213,6 +213,8 @@ class Round:
         """Offer everything to the first framework of a role that did not refuse it."""
         whole = self._whole(agent, role)
         blocked = self.books.refusals.blocked(agent.id, role, whole.available)
+        if sorter.active <= blocked:
+            return
         for framework_id in sorter.in_order(blocked):
             if not self._try(agent, role, self.books.frameworks[framework_id]):
                 break

@@ -78,6 +78,7 @@ class OfferMaker(Component):
         now = self.clock.now()
         state = self.state
         all_agents = state.agents
+        encodings: dict[int, bytes] = {}  # by identity: agents of one size are offered the very same bag
         for role, agents in offered.items():
             role_field = nested(10, nested(1, role.encode())) if multi_role else b""
             for agent_id, resources in agents.items():
@@ -85,18 +86,24 @@ class OfferMaker(Component):
                 if agent is None or not agent.is_active:
                     self._give_back(framework_id, agent_id, resources, "the agent is not active")
                     continue
-                offer_id = state.new_offer_id()
-                record = OfferRecord(offer_id, framework_id, agent_id, role, resources, now)
-                state.add_offer(record)
+                record = state.make_offer(framework, agent, role, resources, now)
                 if self.timeout is not None:
-                    record.timer = self.clock.after(self.timeout, self._timed_out, offer_id)
+                    record.timer = self.clock.after(self.timeout, self._timed_out, record.id)
                 prefix = agent.offer_prefix or self._prefix(agent)
-                shown = _shown(resources) if agent.has_hidden else resources
+                encoding = encodings.get(id(resources))
+                if encoding is None or agent.has_hidden:
+                    shown = _shown(resources) if agent.has_hidden else resources
+                    encoding = shown.encoded(5, old=old, allocated=multi_role)
+                    if shown is resources:
+                        encodings[id(resources)] = encoding
+                data = record.id.encode()
+                size = len(data)
                 body = b"".join((
-                    _id_field(offer_id),
+                    _ID_HEADS[size] if size < 126 else _id_head(size),
+                    data,
                     framework_field,
                     prefix,
-                    shown.encoded(5, old=old, allocated=multi_role),
+                    encoding,
                     _executor_ids(framework_id, agent) if framework_id in agent.executors else b"",
                     role_field,
                 ))  # fmt: skip
@@ -155,11 +162,10 @@ class OfferMaker(Component):
         return agent.offer_prefix
 
 
-def _id_field(offer_id: str) -> bytes:
-    """Encode field 1 of an Offer."""
-    data = offer_id.encode()
-    size = len(data)
-    return _ID_HEADS[size] + data if size < 126 else nested(1, nested(1, data))
+def _id_head(size: int) -> bytes:
+    """Encode what comes before an id in field 1 of an Offer."""
+    inner = b"\n" + varint(size)
+    return b"\n" + varint(len(inner) + size) + inner
 
 
 def _shown(resources: Resources) -> Resources:

@@ -227,6 +227,19 @@ class MasterState:
 
     # --- offers ------------------------------------------------------------------------------------------------------
 
+    def make_offer(
+        self, framework: FrameworkRecord, agent: AgentRecord, role: str, resources: Resources, now: float
+    ) -> OfferRecord:
+        """Mint and note an outstanding offer; for rounds that make thousands."""
+        number = self.next_offer
+        self.next_offer = number + 1
+        offer_id = f"{self._offer_prefix}{number}"
+        offer = OfferRecord(offer_id, framework.id, agent.id, role, resources, now)
+        offers = agent.offers
+        agent.offered = agent.offered + resources if offers else resources
+        self.offers[offer_id] = offers[offer_id] = framework.offers[offer_id] = offer
+        return offer
+
     def add_offer(self, offer: OfferRecord) -> None:
         """Note an outstanding offer."""
         agent = self.agents[offer.agent_id]
