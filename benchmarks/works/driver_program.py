@@ -16,6 +16,9 @@ from messor import aio
 from messor.drivers.scheduler.callbacks import MesosSchedulerDriver
 from messor.protos import v0
 
+HOUR = 3600.0
+"""Seconds for which leftovers are refused: how often they are offered again must not count."""
+
 
 def info():
     framework = v0.FrameworkInfo(user="root", name="bench", failover_timeout=60)
@@ -69,11 +72,12 @@ class Classic:
         for offer in offers:
             n = min(room(offer), self.total - self.launched, 1) if self.work == "launch" else 0
             if n <= 0:
-                driver.declineOffer(offer.id)
+                driver.declineOffer(offer.id, v0.Filters(refuse_seconds=HOUR))
                 continue
             if self.c0 is None:
                 self.c0, self.w0 = time.process_time(), time.perf_counter()
-            driver.launchTasks(offer.id, [task(offer, self.launched + i) for i in range(n)])
+            tasks = [task(offer, self.launched + i) for i in range(n)]
+            driver.launchTasks(offer.id, tasks, v0.Filters(refuse_seconds=HOUR))
             self.launched += n
 
     def statusUpdate(self, driver, status):
@@ -97,7 +101,7 @@ def classic(work, transport, master, total):
     scheduler = Classic(work, total)
     driver = MesosSchedulerDriver(scheduler, info(), master, transport=transport)
     driver.start()
-    if not scheduler.done.wait(120):
+    if not scheduler.done.wait(300):
         sys.exit(f"{scheduler.left} of {total} are missing")
     driver.stop()
     driver.join()
@@ -120,11 +124,12 @@ async def modern(work, transport, master, total):
                     for offer in offers:
                         n = min(room(offer), total - launched, 1)
                         if n <= 0:
-                            scheduler.decline(offer)
+                            scheduler.decline(offer, refuse_seconds=HOUR)
                             continue
                         if c0 is None:
                             c0, w0 = time.process_time(), time.perf_counter()
-                        scheduler.launch(offer, [task(offer, launched + i) for i in range(n)])
+                        tasks = [task(offer, launched + i) for i in range(n)]
+                        scheduler.launch(offer, tasks, refuse_seconds=HOUR)
                         launched += n
                 case aio.Update(status=status) if work == "reconcile" or status.state == v0.TASK_FINISHED:
                     left -= 1

@@ -34,9 +34,6 @@ SILENCE_FACTOR = 5
 FIRST_SILENCE = 75.0
 """Seconds a master may take to answer SUBSCRIBE, and then to send the first event."""
 
-MANY = 1000
-"""Answered calls that are kept at most until they are forgotten."""
-
 DRAIN_STEP = 0.002
 """Seconds between two looks at what is unanswered, when a driver stops."""
 
@@ -67,7 +64,8 @@ class HttpTransport:
         self._heard = 0.0
         self._generation = 0
         """Counts what was dropped, so that the leftovers of a dead connection cannot break the next one."""
-        self._unanswered: list[Running] = []
+        self._unanswered = 0
+        """Calls that are on their way."""
 
     # --- what the session asks ---------------------------------------------------------------------------------------
 
@@ -117,15 +115,12 @@ class HttpTransport:
         if self._stream_id is not None:
             headers["Mesos-Stream-Id"] = self._stream_id
         kind = v0_scheduler.Call.Type.Name(call.type)
-        if len(self._unanswered) > MANY:
-            self._unanswered = [running for running in self._unanswered if not running.done()]
-        self._unanswered.append(
-            self._host.tasks.spawn(self._sent(kind, self._calls, headers, self._encode(call), told), kind)
-        )
+        self._unanswered += 1
+        self._host.tasks.spawn(self._sent(kind, self._calls, headers, self._encode(call), told), kind)
 
     async def drained(self) -> None:
         """Wait for the answers to all calls; the caller limits the time."""
-        while any(not running.done() for running in self._unanswered):
+        while self._unanswered:
             await self._host.tasks.sleep(DRAIN_STEP)
 
     def deactivate(self, framework_id: v0.FrameworkID) -> None:  # noqa: ARG002  (the interface's)
@@ -165,6 +160,7 @@ class HttpTransport:
             if calls is self._calls:
                 self._broken(f"{kind} could not be sent: {error}")
         finally:
+            self._unanswered -= 1
             if told is not None:
                 told(outcome)
 
