@@ -17,6 +17,7 @@ from messor.coordination.interfaces import Detector
 from messor.coordination.standalone import StandaloneDetector, master_info
 from messor.master.flags import MasterFlags
 from messor.master.master import Master
+from messor.master.state.lifecycles import AgentState
 from messor.protos import v0
 from messor.runtime.host import Reply
 from messor.runtime.process_actors import MetricsActor
@@ -131,7 +132,7 @@ class AgentNode:
     def is_registered(self) -> bool:
         """Whether the master knows it as connected."""
         record = self.cluster.master.state.agents.get(self.id)
-        return self.is_running and record is not None and record.is_connected and record.is_active
+        return self.is_running and record is not None and record.is_connected and record.state is AgentState.ACTIVE
 
     @property
     def has_pending_updates(self) -> bool:
