@@ -25,6 +25,9 @@ from messor.local.probe import free_port, get_json
 START_SECONDS = 30.0
 POLL_SECONDS = 0.01
 
+PORT_ATTEMPTS = 3
+PORT_TAKEN = "Address already in use"
+
 Progress = Callable[[str, float], object]
 
 
@@ -105,8 +108,21 @@ class LocalCluster:
         progress(what, seconds) hears of each part as it comes up. Raises ConfigurationError with the reason when a part
         does not; nothing is left running then.
         """
-        begun = time.monotonic()
         told = progress or (lambda what, seconds: None)  # noqa: ARG005  (nobody listens)
+        for _ in range(PORT_ATTEMPTS - 1):
+            try:
+                self._start_once(told)
+            except ConfigurationError as error:
+                # A port that was free when we looked may be taken when the daemon binds it.
+                if self._port or PORT_TAKEN not in str(error):
+                    raise
+            else:
+                return self
+        self._start_once(told)
+        return self
+
+    def _start_once(self, told: Progress) -> None:
+        begun = time.monotonic()
         try:
             with signals_wait():
                 self.work_dir = self._given_dir or Path(tempfile.mkdtemp(prefix="messor-"))
@@ -126,7 +142,6 @@ class LocalCluster:
         except BaseException:
             self.stop()
             raise
-        return self
 
     def _describe(self) -> None:
         port = self._port or free_port()
