@@ -52,7 +52,7 @@ from messor.master.flags import MasterFlags, removal_interval
 from messor.master.frameworks.disconnect import Disconnection
 from messor.master.frameworks.failover import Failover
 from messor.master.frameworks.heartbeats import Heartbeats
-from messor.master.frameworks.metrics import FrameworkMetrics
+from messor.master.frameworks.metrics import FrameworkMetrics, PrincipalMetrics
 from messor.master.frameworks.recover import FrameworkRecovery
 from messor.master.frameworks.remove import FrameworkRemoval
 from messor.master.frameworks.subscribe import Subscriptions
@@ -189,6 +189,7 @@ class Master(Actor):
     def _build_frameworks(self) -> None:
         state, outbox, allocator, host, metrics = self.state, self.outbox, self.allocator, self.host, self.metrics
         self.framework_metrics = FrameworkMetrics(state=state, metrics=metrics, flags=self.flags)
+        self.principals = PrincipalMetrics(state=state, metrics=metrics)
         self.heartbeats = Heartbeats(host=host, outbox=outbox, flags=self.flags)
         self.framework_recovery = FrameworkRecovery(state=state, allocator=allocator, flags=self.flags)
         self.framework_removal = FrameworkRemoval(
@@ -540,7 +541,12 @@ class Master(Actor):
         that long.
         """
         if self.state.is_recovered or name == AUTHENTICATE:
+            counts = self.principals.of(sender)
+            if counts is not None:
+                counts[0] += 1
             super().deliver(sender, name, body)
+            if counts is not None:
+                counts[1] += 1
         else:
             log.debug("Dropping %s from %s: not recovered yet", name, sender)
 

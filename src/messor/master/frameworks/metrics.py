@@ -11,6 +11,7 @@ from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
 from messor.model.task_states import TERMINAL_STATES
 from messor.protos import v0, v0_scheduler
+from messor.wire.upid import Upid
 
 LIVING = tuple(sorted(number for number in v0.TaskState.values() if number not in TERMINAL_STATES))
 
@@ -29,6 +30,36 @@ class FrameworkMetrics:
         values: dict[str, float] = {}
         for framework in (*self.state.frameworks.values(), *self.state.completed_frameworks.values()):
             values.update(of_framework(framework))
+        return values
+
+
+class PrincipalMetrics:
+    """Counts the messages of pid frameworks by principal, as ``frameworks/<principal>/messages_…`` (X4).
+
+    A principal is shown while a framework with it is registered.
+    """
+
+    def __init__(self, *, state: MasterState, metrics: MasterMetrics) -> None:
+        """Register with the process's metrics."""
+        self.state = state
+        self._counts: dict[str, list[int]] = {}
+        metrics.metrics.source("frameworks/", self.read)
+
+    def of(self, sender: Upid) -> list[int] | None:
+        """Give the counts of received and processed messages to increment for a sender; None for most senders."""
+        framework = self.state.frameworks_by_pid.get(sender)
+        if framework is None or not framework.info.principal:
+            return None
+        return self._counts.setdefault(framework.info.principal, [0, 0])
+
+    def read(self) -> dict[str, float]:
+        """Give the numbers of all principals that have a framework, and forget those of others."""
+        present = {framework.info.principal for framework in self.state.frameworks.values()} - {""}
+        self._counts = {principal: self._counts.get(principal, [0, 0]) for principal in present}
+        values: dict[str, float] = {}
+        for principal, (received, processed) in self._counts.items():
+            values[f"frameworks/{principal}/messages_received"] = float(received)
+            values[f"frameworks/{principal}/messages_processed"] = float(processed)
         return values
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from messor.protos import v0
-from support.master_desk import Desk
+from messor.master.frameworks.metrics import PrincipalMetrics
+from messor.protos import internal, v0
+from messor.wire.upid import Upid
+from support.master_desk import SCHEDULER, Desk
 
 KEYS = {
     "subscribed", "calls", "events", "operations", "offers/sent", "offers/accepted", "offers/declined",
@@ -81,3 +83,20 @@ def test_metrics_of_frameworks_can_be_switched_off() -> None:
     desk = Desk(publish_per_framework_metrics=False)
     desk.subscribe(name="x")
     assert read(desk, "x") == {}
+
+
+def test_messages_are_counted_by_principal_while_a_framework_has_it() -> None:
+    """Of pid frameworks only: rate limits are about them (X4)."""
+    desk = Desk()
+    principals = PrincipalMetrics(state=desk.state, metrics=desk.metrics)
+    framework = desk.subscribe_pid(principal="ops")
+    assert principals.of(Upid("slave(1)", "10.0.0.9", 5051)) is None
+    counts = principals.of(SCHEDULER)
+    assert counts is not None
+    counts[0] += 2
+    counts[1] += 1
+    snapshot = desk.host.metrics.snapshot()
+    shown = {key: value for key, value in snapshot.items() if key.startswith("frameworks/")}
+    assert shown == {"frameworks/ops/messages_received": 2.0, "frameworks/ops/messages_processed": 1.0}
+    desk.legacy(SCHEDULER, internal.UnregisterFrameworkMessage(framework_id=framework.info.id))
+    assert not any(key.startswith("frameworks/ops") for key in desk.host.metrics.snapshot())
