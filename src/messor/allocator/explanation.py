@@ -338,6 +338,9 @@ def _abilities(case: Case) -> Iterator[Reason]:
             " the capability REGION_AWARE, which this one lacks"
         )
         yield Reason("needs_region_aware", text, {"capability": "REGION_AWARE", "region": agent.region})
+    if not case.framework.constraints.allow(case.role, agent.info):
+        text = "The framework's offer constraints exclude this agent"
+        yield Reason("constraint", text, {"role": case.role})
     if able.multi_role and not agent.capabilities.multi_role:
         text = "The framework is MULTI_ROLE, and the agent is too old for that"
         yield Reason("agent_lacks_multi_role", text, {"capability": "MULTI_ROLE"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from messor.allocator.constraints import NONE
 from messor.model.capabilities import FrameworkCapabilities
 from messor.model.quantities import Quantities
 from messor.model.roles import roles_of
@@ -12,13 +13,14 @@ from messor.protos import v0
 class Framework:
     """One framework: its roles, which of them it suppressed, and what it can cope with."""
 
-    __slots__ = ("active", "capabilities", "id", "is_tolerant", "min_allocatable", "roles", "suppressed")
+    __slots__ = ("active", "capabilities", "constraints", "id", "is_tolerant", "min_allocatable", "roles", "suppressed")
 
     def __init__(self, framework_id: str, info: v0.FrameworkInfo, suppressed: frozenset[str], *, active: bool) -> None:
         """Read what matters to allocation."""
         self.id = framework_id
         self.active = active
         self.suppressed = set(suppressed)
+        self.constraints = NONE
         self.update(info)
 
     def update(self, info: v0.FrameworkInfo) -> None:
@@ -34,6 +36,11 @@ class Framework:
         able = self.capabilities
         self.is_tolerant = able.shared_resources and able.revocable_resources and able.reservation_refinement
         """Whether nothing needs to be kept from it."""
+
+    @property
+    def is_picky(self) -> bool:
+        """Whether it does not take just any agent with the usual minimum."""
+        return bool(self.min_allocatable or self.constraints)
 
 
 def _quantities(filters: v0.OfferFilters) -> tuple[Quantities, ...]:

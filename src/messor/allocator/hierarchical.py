@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from messor.allocator.agents import Agent, Whole
+from messor.allocator.constraints import Constraints
 from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.filters import Refusals, refuse_seconds
 from messor.allocator.frameworks import Framework
@@ -199,6 +200,11 @@ class HierarchicalAllocator:
             framework.suppressed.add(role)
             if role in framework.roles:
                 self._set_active(framework_id, role, active=False)
+
+    def update_constraints(self, framework_id: str, constraints: Constraints) -> None:
+        """Change which agents a framework wants to hear of."""
+        self.frameworks[framework_id].constraints = constraints
+        self.generation += 1
 
     def revive(self, framework_id: str, roles: Iterable[str]) -> None:
         """Let a framework take part for these roles again and forget what it refused."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from messor.allocator.constraints import Constraints
 from messor.model.conversions import Conversion
 from messor.model.quantities import Quantities, parse_min_allocatable
 from messor.model.quotas import Quota
@@ -120,6 +121,10 @@ class Allocator(Protocol):
 
     def update_framework(self, framework_id: str, info: v0.FrameworkInfo, suppressed_roles: frozenset[str]) -> None:
         """Take over changed roles, capabilities, filters and suppression."""
+        ...
+
+    def update_offer_constraints(self, framework_id: str, constraints: Constraints) -> None:
+        """Change which agents a framework wants to be offered, by role; new frameworks take any."""
         ...
 
     def add_agent(

@@ -76,7 +76,7 @@ class Round:
         rounds spend their time here.
         """
         books = self.books
-        any_picky = any(framework.min_allocatable for framework in books.frameworks.values())
+        any_picky = any(framework.is_picky for framework in books.frameworks.values())
         touched: list[tuple[Node, str, str]] = []
         role_sorter, sorters, frameworks = books.role_sorter, books.sorters, books.frameworks
         refused, pool, bound = books.refusals.by_agent, books.pool, books.quotas
@@ -100,7 +100,7 @@ class Round:
                 available = whole.available
             elif whole.role != role:
                 whole = agent.offer = whole.siblings.get(role) or self._whole(agent, role)
-            if not whole.enough or (any_picky and frameworks[framework_id].min_allocatable):
+            if not whole.enough or (any_picky and frameworks[framework_id].is_picky):
                 self.share_out(agent)
                 continue
             marked = whole.marked
@@ -234,6 +234,8 @@ class Round:
             enough = _is_enough(plain, self.books.options.min_allocatable)
         if not plain or (agent.is_choosy and not self._suits(agent, role, framework)):
             return True
+        if framework.constraints and not framework.constraints.allow(role, agent.info):
+            return True
         minimum = framework.min_allocatable.get(role) if framework.min_allocatable else None
         if not (enough if minimum is None else _is_enough(plain, minimum)):
             return True
@@ -247,6 +249,8 @@ class Round:
     def can_take(self, agent: Agent, role: str, framework: Framework, plain: Resources) -> bool:
         """Whether an offer of these may be made: it suits, is enough and not refused."""
         if not plain or (agent.is_choosy and not self._suits(agent, role, framework)):
+            return False
+        if framework.constraints and not framework.constraints.allow(role, agent.info):
             return False
         minimum = self.books.options.min_allocatable
         if framework.min_allocatable:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
+from messor.allocator.constraints import Constraints
 from messor.allocator.hierarchical import HierarchicalAllocator
 from messor.allocator.history import RoundHistory
 from messor.allocator.interfaces import AllocatorOptions, OnInverseOffers, OnOffers, OnRescind
@@ -198,6 +199,10 @@ class AllocatorService:
         """Take over changes; they take effect with the next round."""
         self.books.update_framework(framework_id, info, suppressed_roles)
         self._roles_changed()
+
+    def update_offer_constraints(self, framework_id: str, constraints: Constraints) -> None:
+        """Change which agents a framework wants to hear of; it takes effect with the next round."""
+        self.books.update_constraints(framework_id, constraints)
 
     def revive_offers(self, framework_id: str, roles: Iterable[str] = ()) -> None:
         """Offer again, forgetting refusals."""

@@ -23,7 +23,6 @@ LONGEST_PING_TIMEOUT = 900.0
 NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
 NO_DOMAINS = "Fault domains are not supported yet."
-NO_CONSTRAINTS = "Offer constraints are not supported yet."
 ROLES_DEPRECATED = "The '--roles' flag is deprecated; any role name can be used without it."
 NO_RATE_LIMITS = "Rate limits are not supported yet."
 NO_REPLICATED_LOG = "There is no replicated log; the registry is kept in a file below --work_dir."
@@ -291,10 +290,10 @@ class MasterFlags:
         None, "How long a framework may keep an offer. By default forever.", check=_offer_timeout
     )
     offer_constraints_re2_max_mem: Bytes = flag(
-        4096, "Memory limit of each regular expression in offer constraints.", unsupported=NO_CONSTRAINTS
+        4096, "Memory limit of each regular expression in offer constraints, which need `messor[constraints]`."
     )
     offer_constraints_re2_max_program_size: int = flag(
-        100, "Program size limit of each regular expression in offer constraints.", unsupported=NO_CONSTRAINTS
+        100, "Program size limit of each regular expression in offer constraints."
     )
     roles: str | None = flag(
         None,

@@ -325,7 +325,7 @@ def _rest_dict(framework: FrameworkRecord) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if framework.info.HasField("labels"):
         result["labels"] = labels_list(framework.info.labels)
-    result["offer_constraints"] = {}
+    result["offer_constraints"] = to_dict(framework.offer_constraints)
     return result
 
 

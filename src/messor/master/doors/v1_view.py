@@ -173,6 +173,7 @@ def framework_message(framework: FrameworkRecord, state: MasterState) -> v1_mast
     message.allocated_resources.extend(evolve(resource) for resource in _shown(used))
     message.offered_resources.extend(evolve(resource) for resource in _shown(offered))
     message.offer_constraints.SetInParent()
+    message.offer_constraints.MergeFromString(framework.offer_constraints.SerializeToString())
     return message
 
 

@@ -68,6 +68,7 @@ class Subscriptions(Component):
             suppressed = self._admit(call)
             if not info.id.value:
                 self._add(info, suppressed, None, stream)
+                self.framework_updates.constrain(self.state.frameworks[info.id.value], call.offer_constraints)
                 return
             framework = self._known(info)
         except InvalidRequest as error:
@@ -77,6 +78,7 @@ class Subscriptions(Component):
             return
         framework.counts.calls[SUBSCRIBE] += 1
         self.framework_updates.apply(framework, info, suppressed)
+        self.framework_updates.constrain(framework, call.offer_constraints)
         if framework.is_recovered:
             self.failover.recovered(framework, None, stream)
         else:
@@ -93,6 +95,8 @@ class Subscriptions(Component):
             self.authentication.check_framework(info, sender)
             if not info.id.value:
                 self._subscribe_new_pid(sender, info, suppressed)
+                if info.id.value:
+                    self.framework_updates.constrain(self.state.frameworks[info.id.value], call.offer_constraints)
                 return
             holder = self.state.frameworks_by_pid.get(sender)
             if holder is not None and holder.id != info.id.value:
@@ -107,6 +111,7 @@ class Subscriptions(Component):
             return
         framework.counts.calls[SUBSCRIBE] += 1
         self.framework_updates.apply(framework, info, suppressed)
+        self.framework_updates.constrain(framework, call.offer_constraints)
         if framework.is_recovered:
             self.failover.recovered(framework, sender, None)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
+from messor.allocator.constraints import Constraints, Limits
 from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
 from messor.master.flags import MasterFlags
@@ -44,6 +45,9 @@ class FrameworkUpdates(Component):
         self.outbox = outbox
         self.allocator = allocator
         self.rescinder = rescinder
+        self.constraint_limits = Limits(
+            int(flags.offer_constraints_re2_max_mem), flags.offer_constraints_re2_max_program_size
+        )
         self.root_submissions = flags.root_submissions
         self.allowed_roles = None if flags.roles is None else frozenset(flags.roles.split(",")) | {"*"}
 
@@ -63,8 +67,15 @@ class FrameworkUpdates(Component):
         roles = roles_of(info)
         wanted = frozenset(suppressed)
         validate_suppressed_roles(roles, wanted)
-        validate_offer_constraints(roles, constraints)
+        validate_offer_constraints(roles, constraints, self.constraint_limits)
         return wanted
+
+    def constrain(self, framework: FrameworkRecord, constraints: v0_scheduler.OfferConstraints) -> None:
+        """Take over checked offer constraints."""
+        if constraints != framework.offer_constraints:
+            framework.offer_constraints.CopyFrom(constraints)
+            framework.fragment = None
+            self.allocator.update_offer_constraints(framework.id, Constraints(constraints, self.constraint_limits))
 
     def update(self, framework: FrameworkRecord, call: v0_scheduler.Call.UpdateFramework) -> None:
         """Apply UPDATE_FRAMEWORK; raises InvalidRequest with the text the framework gets."""
@@ -85,6 +96,7 @@ class FrameworkUpdates(Component):
             raise InvalidRequest(f"'UpdateFramework' call is not valid: {error}") from None
         changed = info != framework.info
         self.apply(framework, info, suppressed)
+        self.constrain(framework, call.offer_constraints)
         if changed:
             self.broadcast(framework)
 

@@ -10,7 +10,7 @@ from messor.master.state.offer import OfferRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
-from messor.protos import v0
+from messor.protos import v0, v0_scheduler
 from messor.runtime.host import Timer
 from messor.runtime.http import Pipe
 from messor.wire.upid import Upid
@@ -62,6 +62,7 @@ class FrameworkRecord:
         """Who it proved to be."""
         self.roles: frozenset[str] = frozenset()
         self.suppressed_roles: set[str] = set()
+        self.offer_constraints = v0_scheduler.OfferConstraints()
         self.capabilities: frozenset[int] = frozenset()
         """FrameworkInfo.Capability.Type numbers."""
         self.registered_at = 0.0

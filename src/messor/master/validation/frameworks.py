@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 
+from messor.allocator.constraints import Constraints, Limits
 from messor.errors import InvalidRequest
 from messor.model.ids import validate_id
 from messor.model.roles import roles_of, validate_role
@@ -78,8 +79,10 @@ def validate_suppressed_roles(roles: Collection[str], suppressed: Iterable[str])
         raise InvalidRequest(f"Suppressed roles {braced(foreign)} are not contained in the set of roles")
 
 
-def validate_offer_constraints(roles: Collection[str], constraints: v0_scheduler.OfferConstraints) -> None:
-    """Check offer constraints; raises InvalidRequest, also for correct ones, as no offer is filtered by them yet."""
+def validate_offer_constraints(
+    roles: Collection[str], constraints: v0_scheduler.OfferConstraints, limits: Limits | None = None
+) -> None:
+    """Check offer constraints, with regular expressions of at most these sizes; raises InvalidRequest."""
     for role in sorted(constraints.role_constraints):
         if role not in roles:
             raise InvalidRequest(
@@ -96,8 +99,10 @@ def validate_offer_constraints(roles: Collection[str], constraints: v0_scheduler
                 "Offer constraints are not valid: 'OfferConstraints::RoleConstraints::groups' for role "
                 f"{role}contains an empty RoleConstraints::Group"
             )
-    if constraints.role_constraints:
-        raise InvalidRequest("Offer constraints are not supported yet by this master")
+    try:
+        Constraints(constraints, limits)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"Offer constraints are not valid: {error}") from None
 
 
 def _validate_roles(info: v0.FrameworkInfo) -> None:
