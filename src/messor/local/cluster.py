@@ -20,7 +20,7 @@ from messor.containers.native.zygote_client import destroy_everything
 from messor.errors import ConfigurationError, ConnectionLost
 from messor.local.daemons import STOP_SECONDS, Daemon, signals_wait
 from messor.local.leftovers import kill_leftovers
-from messor.local.probe import free_port, get_json
+from messor.local.probe import free_port, get_json, require_free
 
 START_SECONDS = 30.0
 POLL_SECONDS = 0.01
@@ -144,6 +144,8 @@ class LocalCluster:
             raise
 
     def _describe(self) -> None:
+        if self._port:
+            require_free(self._port)
         port = self._port or free_port()
         flags: dict[str, object] = {
             "ip": "127.0.0.1",

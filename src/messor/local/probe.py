@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import Any
 
-from messor.errors import ConnectionLost
+from messor.errors import ConfigurationError, ConnectionLost
 
 TIMEOUT = 5.0
 """Seconds to wait for an answer once connected."""
@@ -35,6 +36,19 @@ def get_json(host: str, port: int, path: str) -> Any:
     if status != 200:
         raise ConnectionLost(f"{host}:{port}{path} answered {status}: {body[:200].decode(errors='replace')}")
     return json.loads(body)
+
+
+def require_free(port: int, host: str = "127.0.0.1") -> None:
+    """Raise ConfigurationError when somebody listens on a port already.
+
+    Asked before anything starts: else that somebody's answers could be taken for those of our own daemon.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(f"Failed to bind on {host}:{port}: {os.strerror(error.errno or 0)}") from error
 
 
 def free_port(host: str = "127.0.0.1") -> int:
