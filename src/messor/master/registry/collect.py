@@ -63,6 +63,8 @@ class Collector:
         for agent_id in unreachable:
             if self.state.unreachable_agents.pop(agent_id, None) is not None:
                 self.state.forget_unreachable(agent_id)
+                self.state.deactivated_agents.discard(agent_id)
+                self.state.draining_agents.pop(agent_id, None)
         for agent_id in gone:
             self.state.gone_agents.pop(agent_id, None)
         log.info("Forgot %d unreachable and %d gone agents", len(unreachable), len(gone))
