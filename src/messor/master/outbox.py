@@ -99,15 +99,15 @@ class Outbox:
             stream.counts.events[Event.HEARTBEAT] += 1
         stream.pipe.write(HEARTBEAT_RECORDS[stream.is_json])
 
-    def offers(self, framework: FrameworkRecord, offers: bytes, pids: bytes) -> None:
-        """Tell of offers: the encoded fields 1 (offers) and 2 (agents' pids) of a ResourceOffersMessage."""
+    def offers(self, framework: FrameworkRecord, offers: list[bytes], pids: list[bytes]) -> None:
+        """Tell of offers: pieces of the encoded fields 1 (offers) and 2 (agents' pids) of a ResourceOffersMessage."""
         framework.counts.events[Event.OFFERS] += 1
         stream = framework.stream
         if stream is None:
             if framework.pid is not None:
-                self.network.send(self.upid, framework.pid, OFFERS_NAME, offers + pids)
+                self.network.send(self.upid, framework.pid, OFFERS_NAME, b"".join(offers + pids))
             return
-        event = OFFERS_HEAD + nested(3, offers)
+        event = OFFERS_HEAD + nested(3, b"".join(offers))
         if stream.is_json:
             event = to_json(v1_scheduler.Event.FromString(event))
         stream.pipe.write(encode_record(event))
