@@ -11,7 +11,7 @@ run: $(STAMP)  ## start a local cluster and run examples/wordcount on it
 	$(BIN)/python examples/wordcount
 
 test: $(STAMP) $(VENV)/.tested  ## run all tests, third-party clients included
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 bench: $(VENV)/.tested  ## run the benchmarks; ONLY=B1,B3 picks some
 	$(BIN)/python -m benchmarks --only "$(ONLY)"
