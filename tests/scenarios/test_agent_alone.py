@@ -523,6 +523,25 @@ def test_a_result_is_resent_until_it_is_acknowledged(desk: AgentDesk) -> None:
     assert len(desk.master.received(internal.UpdateOperationStatusMessage)) == told_before
 
 
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_late_answers_to_repeated_registrations_do_not_undo_a_reservation(desk: AgentDesk, late: int) -> None:
+    """Each means that the master took back what was reserved since: it must be told, whatever other answers follow."""
+    desk.master.registers = False
+    desk.master.ping(desk.upid, connected=False)
+    desk.world.run_until(lambda: len(desk.master.received(internal.ReregisterSlaveMessage)) > late, within=100)
+    desk.master.agent_reregistered(desk.upid, desk.id)
+    assert operation(desk, reserve(1)).status.state == v0.OPERATION_FINISHED
+    assert not desk.master.last(internal.ReregisterSlaveMessage).checkpointed_resources
+    for _ in range(late):
+        desk.master.agent_reregistered(desk.upid, desk.id)
+        desk.world.settle()
+        assert desk.agent.tables.state is AgentState.DISCONNECTED
+    desk.master.registers = True
+    desk.world.run_until(lambda: desk.agent.tables.state is AgentState.RUNNING, within=10)
+    (told,) = desk.master.last(internal.ReregisterSlaveMessage).checkpointed_resources
+    assert (told.role, told.scalar.value) == ("r", 1)
+
+
 def test_a_pending_result_survives_a_restart_with_what_it_did(desk: AgentDesk) -> None:
     """A reservation nobody is told of would be lost to its framework."""
     result = operation(desk, reserve(1))

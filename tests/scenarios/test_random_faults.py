@@ -17,14 +17,9 @@ from messor.simulation.faults import Life
 from messor.simulation.ledger import ends
 from support.clusters import AWARE, ErrorLog
 
-FORGOTTEN = "a re-registration that crosses an ApplyOperationMessage makes the master forget the operation's result"
-
 ONE = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else []
 SEEDS = ONE or range(80)
-RESERVING_SEEDS = ONE or [
-    pytest.param(3012, marks=pytest.mark.xfail(reason=FORGOTTEN)) if seed == 3012 else seed
-    for seed in range(3000, 3025)
-]
+RESERVING_SEEDS = ONE or range(3000, 3025)
 ELECTION_SEEDS = ONE or range(2000, 2030)
 ROUGH_SEEDS = ONE or range(1000, 1050)
 STEPS = 40

@@ -184,6 +184,10 @@ class Registration(Component):
         if self._has_other_id(message.slave_id.value):
             return
         if self._tables.state is AgentState.DISCONNECTED:
+            if self._told is not self._tables.checkpointed_resources:
+                # The master's books are as they were before operations it sent in between; we are about to ask again.
+                self.ignore(message, "it answers an attempt that told of resources as they were")
+                return
             log.info("Re-registered with master %s", sender)
             self._go(message.connection)
         else:
