@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from messor.protos import internal
+from messor.protos import internal, v0
 from messor.simulation.cluster import Cluster
 from messor.simulation.frameworks import SimulatedScheduler
 from support.clusters import AWARE, running, told
@@ -157,3 +157,18 @@ def test_a_kill_while_the_agent_is_down_is_carried_out_later(cluster: Cluster, f
     assert framework.states(task)[-1] == "RUNNING"
     cluster.agents[0].start()
     cluster.run_until(lambda: framework.states(task)[-1] == "KILLED", within=60)
+
+
+def test_a_task_that_waits_for_its_executor_is_told_of_after_a_restart(
+    cluster: Cluster, framework: SimulatedScheduler
+) -> None:
+    """It was checkpointed when it was queued, so the agent itself knows what became of it (G2)."""
+    cluster.network.drop(internal.RegisterExecutorMessage, times=1)
+    task = framework.launch("sleep 60; exit 0", executor="v0-executor")
+    cluster.advance(1)
+    assert framework.states(task) == []
+    restarted(cluster)
+    cluster.run_until(lambda: framework.states(task), within=60)
+    assert framework.states(task) == ["GONE"]
+    (status,) = framework.updates(task)
+    assert status.source == v0.TaskStatus.SOURCE_SLAVE

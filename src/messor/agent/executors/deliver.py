@@ -50,9 +50,21 @@ class Deliveries(Component):
         signals.resources_changed = self.changed
 
     def queue(self, framework: Framework, executor: Executor, task: v0.TaskInfo) -> None:
-        """Give an executor a task; it is sent when the executor runs."""
+        """Give an executor a task; it is sent when the executor runs.
+
+        One that is still to register may outlive this agent: the task is checkpointed now, so that its framework is
+        told of it after a restart. Where that fails, delivery tries again and decides.
+        """
         executor.queue(task)
         framework.owners[task.task_id.value] = executor
+        if executor.checkpoint and executor.state is ExecutorState.REGISTERING:
+            executor_id = None if executor.is_command else executor.id
+            try:
+                self._checkpoints.task(executor, task_from_info(task, framework.id, executor_id))
+            except DiskFailed as error:
+                log.warning("Task %s is queued but could not be checkpointed yet: %s", task.task_id.value, error)
+            else:
+                executor.remembered.add(task.task_id.value)
 
     def changed(self, executor: Executor) -> None:
         """Resize an executor's container for its present tasks, and then send what is queued."""
@@ -120,7 +132,9 @@ class Deliveries(Component):
         records = [task_from_info(task, framework.id, executor_id) for task in tasks]
         if executor.checkpoint:
             for record in records:
-                self._checkpoints.task(executor, record)
+                if record.id not in executor.remembered:
+                    self._checkpoints.task(executor, record)
+                executor.remembered.discard(record.id)
         for task, record in zip(tasks, records, strict=True):
             del executor.queued[task.task_id.value]
             executor.launched[record.id] = record

@@ -66,6 +66,7 @@ class Executor:
         "queued",
         "queued_groups",
         "registration_timer",
+        "remembered",
         "resources",
         "state",
         "stream",
@@ -104,6 +105,8 @@ class Executor:
         """What the executor, its queued and its live tasks need together; kept as a sum, for tasks come and go."""
         self.queued: dict[str, v0.TaskInfo] = {}
         self.queued_groups: list[v0.TaskGroupInfo] = []
+        self.remembered: set[str] = set()
+        """Queued tasks that are checkpointed already."""
         self.launched: dict[str, Task] = {}
         self.terminated: dict[str, Task] = {}
         self.completed: deque[Task] = deque(maxlen=MAX_COMPLETED_TASKS)
