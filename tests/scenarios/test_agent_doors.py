@@ -489,3 +489,18 @@ def test_a_queued_task_group_is_killed_whole(desk: AgentDesk) -> None:
         ("g1", v0.TASK_KILLED),
         ("g2", v0.TASK_KILLED),
     ]
+
+
+def test_statistics_are_measured_twice_a_second_at_most(desk: AgentDesk) -> None:
+    """Measuring costs; whoever asks more often waits (U15)."""
+    desk.show("/monitor/statistics")
+    found: list[Response] = []
+
+    async def ask() -> None:
+        found.append(await desk.host.directory.serve(Request("GET", "/monitor/statistics", {})))
+
+    desk.host.tasks.spawn(ask(), "a second request")
+    desk.world.settle()
+    assert found == []
+    desk.world.advance(0.6)
+    assert [response.status for response in found] == [200]

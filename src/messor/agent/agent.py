@@ -214,7 +214,7 @@ class Agent(Actor):
             reconnection,
             self.recovery,
             ExecutorCalls(host, tables, self.updates, subscriptions, messages),
-            Endpoints(tables, view, usage),
+            Endpoints(host, tables, view, usage),
             OperatorCalls(host, tables, view, usage, self._files),
         )
 

@@ -9,19 +9,25 @@ from messor.errors import NotNow
 from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
 from messor.runtime.http import Request, Response, json_response, text_response
+from messor.runtime.rate_limits import RateLimit
 from messor.wire.json_codec import dumps, to_dict
 
 if TYPE_CHECKING:
     from messor.agent.capacity.usage import ContainerUse, Usage
     from messor.agent.doors.state_view import StateView
     from messor.agent.state.tables import Tables
+    from messor.runtime.host import Host
+
+STATISTICS_RATE = (2.0, 1.0)
+"""Answers of /monitor/statistics per seconds, as upstream: measuring costs; whoever asks more often waits."""
 
 
 class Endpoints(Component):
     """Shows the agent to humans and tools."""
 
-    def __init__(self, tables: Tables, view: StateView, usage: Usage) -> None:
+    def __init__(self, host: Host, tables: Tables, view: StateView, usage: Usage) -> None:
         """Take what is shown."""
+        self._statistics_limit = RateLimit(host.clock, host.tasks, *STATISTICS_RATE)
         self._tables = tables
         self._view = view
         self._usage = usage
@@ -56,6 +62,9 @@ class Endpoints(Component):
         """Retrieve resource monitoring information."""
         if self._tables.state is AgentState.RECOVERING:
             raise NotNow("Agent has not finished recovery")
+        turn = self._statistics_limit.acquire()
+        if turn is not None:
+            await turn
         found = await self._usage.containers()
         shown = []
         for use in found:
