@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -62,7 +63,9 @@ def test_the_pesos_framework_sees_all_250_tasks_end(cluster: LocalCluster) -> No
     """Its executors are plain commands that never register; every task must end all the same."""
     done = run(str(EXAMPLES / "pesos_test_framework.py"), f"master@{cluster.master}", "127.0.0.1")
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "250 TASK_" in done.stdout
+    # A task sent to an executor that is just ending is lost, not failed: how many is a matter of milliseconds.
+    ended = re.findall(r"(\d+) TASK_(?:FAILED|LOST)", done.stdout.rpartition("Ended:")[2])
+    assert sum(int(count) for count in ended) == 250, done.stdout[-500:]
 
 
 def test_resources_are_reserved_used_and_given_back(cluster: LocalCluster) -> None:
