@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from messor.protos import v0
 from messor.simulation.cluster import Cluster
 from support.clusters import AWARE, reason, running
 
@@ -70,7 +71,7 @@ def test_draining_waits_for_acknowledgements(cluster: Cluster) -> None:
     cluster.advance(10)
     assert shown(cluster)["drain_info"]["state"] == "DRAINING"
     status, text = call(cluster, "REACTIVATE_AGENT", agent_id={"value": cluster.agents[0].id})
-    assert (status, text) == (400, "Agent is still draining, which cannot be cancelled")
+    assert (status, text) == (400, "Agent is still in the DRAINING state")
     framework.acknowledges = True
     cluster.advance(60)
     assert shown(cluster)["drain_info"]["state"] == "DRAINED"
@@ -124,4 +125,50 @@ def test_bad_orders_are_refused(cluster: Cluster) -> None:
     )
     assert drain(cluster, max_grace_period={"seconds": -1})[0] == 400
     assert cluster.master.state.draining_agents == {}
+    assert not shown(cluster)["deactivated"]
+
+
+def test_an_agent_in_a_maintenance_schedule_is_not_drained(cluster: Cluster) -> None:
+    """The two ways of emptying a machine would get in each other's way."""
+    agent = cluster.master.state.agents[cluster.agents[0].id]
+    machine = {"hostname": agent.hostname.upper(), "ip": agent.pid.ip}
+    window = {"machine_ids": [machine], "unavailability": {"start": {"nanoseconds": 1}}}
+    assert call(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": [window]})[0] == 200
+    named = f"{machine['hostname']} ({machine['ip']})"
+    problem = f"Agent {agent.id} is part of a maintenance schedule under Machine {named}"
+    assert drain(cluster) == (400, problem)
+    assert call(cluster, "UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": []})[0] == 200
+    assert drain(cluster) == (200, "")
+
+
+def test_an_agent_without_the_capability_is_not_drained(make_cluster: Callable[..., Cluster]) -> None:
+    """Old ones would go on as if nothing had been said."""
+    cluster = make_cluster()
+    agent = cluster.master.state.agents[cluster.agents[0].id]
+    agent.capabilities = agent.capabilities - {v0.SlaveInfo.Capability.AGENT_DRAINING}
+    assert drain(cluster) == (400, f"Agent {agent.id} is not capable of draining")
+    assert not shown(cluster)["deactivated"]
+
+
+def test_an_agent_that_is_being_marked_gone_is_not_drained(cluster: Cluster) -> None:
+    """Whatever comes first happens."""
+    agent_id = cluster.agents[0].id
+    cluster.master.state.marking_gone.add(agent_id)
+    assert drain(cluster) == (409, "Agent is currently being marked gone")
+    cluster.master.state.marking_gone.discard(agent_id)
+
+
+def test_an_agent_that_is_away_is_put_back_with_a_conflict(cluster: Cluster) -> None:
+    """As the original does: the answer says that it is away, but it is no longer deactivated when it returns."""
+    agent = cluster.agents[0]
+    assert call(cluster, "DEACTIVATE_AGENT", agent_id={"value": agent.id}) == (200, "")
+    agent_id = agent.id
+    agent.kill()
+    cluster.run_until(lambda: agent_id in cluster.master.state.unreachable_agents, within=200)
+    assert call(cluster, "REACTIVATE_AGENT", agent_id={"value": agent_id}) == (
+        409,
+        "Agent removed while processing the call",
+    )
+    agent.start()
+    cluster.run_until(lambda: agent_id in cluster.master.state.agents, within=200)
     assert not shown(cluster)["deactivated"]

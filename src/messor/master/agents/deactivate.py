@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from messor.allocator.interfaces import Allocator
-from messor.errors import InvalidRequest
+from messor.errors import Conflict, InvalidRequest
 from messor.master.offers.rescind import Rescinder
 from messor.master.registry import edits
 from messor.master.registry.contents import Contents
@@ -67,17 +67,19 @@ class Activation:
             raise InvalidRequest("Agent is not deactivated")
         info = self.state.draining_agents.get(agent_id)
         if info is not None and info.state == v0.DRAINING:
-            raise InvalidRequest("Agent is still draining, which cannot be cancelled")
+            raise InvalidRequest("Agent is still in the DRAINING state")
         await self.registrar.apply(edits.reactivate(agent_id))
         self.state.deactivated_agents.discard(agent_id)
         self.state.draining_agents.pop(agent_id, None)
         agent = self.state.agents.get(agent_id)
-        if agent is not None:
-            agent.is_deactivated = False
-            agent.drain = agent.drain_began = None
-            agent.fragment = None
-            if agent.is_active:
-                self.allocator.activate_agent(agent_id)
+        if agent is None:
+            # Its registry entry is active again: so will it be when it comes back.
+            raise Conflict("Agent removed while processing the call")
+        agent.is_deactivated = False
+        agent.drain = agent.drain_began = None
+        agent.fragment = None
+        if agent.is_active:
+            self.allocator.activate_agent(agent_id)
         log.info("Reactivated agent %s", agent_id)
         return Response(200)
 

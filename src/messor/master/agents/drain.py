@@ -68,9 +68,7 @@ class Draining:
             if not 0 <= body.max_grace_period.nanoseconds <= LONGEST_GRACE:
                 raise InvalidRequest("Failed to validate master::Call: 'max_grace_period' must not be negative")
             config.max_grace_period.nanoseconds = body.max_grace_period.nanoseconds
-        agent = self.state.agents.get(agent_id)
-        if agent is not None and not agent.has(v0.SlaveInfo.Capability.AGENT_DRAINING):
-            raise InvalidRequest("Agent is not capable of being drained: it lacks the AGENT_DRAINING capability")
+        self._check_able(agent_id)
         await self.registrar.apply(edits.drain(agent_id, config))
         log.info("Draining agent %s", agent_id)
         self.state.draining_agents[agent_id] = v0.DrainInfo(state=v0.DRAINING, config=config)
@@ -79,6 +77,22 @@ class Draining:
         if agent is not None:
             self._begin(agent)
         return Response(200)
+
+    def _check_able(self, agent_id: str) -> None:
+        """Refuse agents that cannot drain or leave anyway; what unreachable ones can do is not known.
+
+        Raises InvalidRequest or Conflict.
+        """
+        agent = self.state.agents.get(agent_id)
+        if agent is not None:
+            machine = self.state.machines.get((agent.hostname.lower(), agent.pid.ip))
+            if machine is not None:
+                where = f"{machine.id.hostname} ({machine.id.ip})"
+                raise InvalidRequest(f"Agent {agent_id} is part of a maintenance schedule under Machine {where}")
+            if not agent.has(v0.SlaveInfo.Capability.AGENT_DRAINING):
+                raise InvalidRequest(f"Agent {agent_id} is not capable of draining")
+        if agent_id in self.state.marking_gone:
+            raise Conflict("Agent is currently being marked gone")
 
     def _begin(self, agent: AgentRecord) -> None:
         """Tell an agent to drain, and notice at once if there is nothing to wait for."""
