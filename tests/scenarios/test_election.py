@@ -36,6 +36,14 @@ def test_the_others_lead_those_who_ask_to_the_leader(trio: Cluster) -> None:
     assert trio.ask("GET", "/health", node=trio.masters[2]).status == 200
 
 
+@pytest.mark.parametrize("path", ["/teardown", "/reserve", "/weights", "/quota", "/machine/down", "/api/v1"])
+def test_the_others_know_nothing_of_methods(trio: Cluster, path: str) -> None:
+    """Askers with a wrong one are sent to the leader, too: there they get 405 (protocols c.2)."""
+    reply = trio.ask("PATCH", path, node=trio.masters[1])
+    assert (reply.status, reply.headers["location"]) == (307, f"//master:5050/master{path}")
+    assert trio.ask("PATCH", path).status == 405
+
+
 @BOTH
 def test_everybody_follows_a_new_leader(trio: Cluster, *, http: bool) -> None:
     """Ten seconds after the old one died; tasks run on, under the ids they had."""

@@ -57,6 +57,7 @@ class Leadership:
 
     def begin(self) -> None:
         """Take part; a master alone has won already."""
+        self.host.directory.before_methods = self.check_leading
         if self.contender is None or self.detector is None:
             self._detected(self.state.info)
             return

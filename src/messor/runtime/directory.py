@@ -35,6 +35,8 @@ class Directory:
         self.actors: dict[str, Actor] = {}
         self.delegate: str | None = None
         self.authenticate: Authenticate | None = None
+        self.before_methods: Callable[[Request], object] | None = None
+        """Asked before a method is refused: a standby sends all askers to the leader, whatever their method."""
         self.terminated: list[Callable[[Actor], None]] = []
         """Called with every actor that ended; the network tells those who linked it."""
         self._counters: dict[str, int] = {}
@@ -132,6 +134,8 @@ class Directory:
 
     def _call(self, endpoint: Endpoint, request: Request) -> Response | Awaitable[Response]:
         if endpoint.methods and request.method not in endpoint.methods:
+            if self.before_methods is not None:
+                self.before_methods(request)
             raise MethodNotAllowed(endpoint.methods, request.method)
         response: Response | Awaitable[Response] = endpoint.call(request)
         return response
