@@ -107,6 +107,8 @@ class Agent(Actor):
         total = total_resources(flags.resources, flags.default_role, machine or Machine())
         info.resources.extend(total.messages())
         info.attributes.extend(attributes(flags.attributes))
+        if flags.domain is not None:
+            info.domain.CopyFrom(flags.domain)
         self.tables = Tables(info, host.chance.uuid_bytes())
         self.tables.start_time = host.clock.now()
         self.signals = Signals()

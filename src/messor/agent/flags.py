@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from messor.agent.tuning import NOT_ISOLATED, TuningFlags
+from messor.model.domains import check_domain
 from messor.model.durations import duration_text
-from messor.runtime.flag_types import Bytes, Duration, Json, Path
+from messor.runtime.flag_types import Bytes, Domain, Duration, Json, Path
 from messor.runtime.flags import REQUIRED, flag
 
 LONGEST_REREGISTRATION = 15.0
@@ -23,7 +24,6 @@ SUPPORTED_ISOLATION = frozenset(
 
 NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
-NO_DOMAINS = "Fault domains are not supported yet."
 NO_DOCKER = "The Docker containerizer is not supported yet."
 NO_IMAGES = "Container images are not supported yet."
 NO_PROVIDERS = "Resource providers are not supported yet."
@@ -131,7 +131,12 @@ class AgentFlags(TuningFlags):
     registration_backoff_factor: Duration = flag(
         1.0, "Registration waits a random time of up to this, doubled at every retry, 1mins at most."
     )
-    domain: Json | None = flag(None, "The agent's fault domain, as JSON or a file of it.", unsupported=NO_DOMAINS)
+    domain: Domain | None = flag(
+        None,
+        "Where the agent is, as JSON or a file of it:\n"
+        '`{"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}`.',
+        check=check_domain,
+    )
 
     # --- folders -----------------------------------------------------------------------------------------------------
 

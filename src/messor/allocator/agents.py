@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from messor.allocator.sorter import Pool, Vector
 from messor.model.capabilities import AgentCapabilities
+from messor.model.domains import region_of
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 
@@ -81,8 +82,7 @@ class Agent:
         """Take over what the agent says of itself."""
         self.info = info
         self.capabilities = capabilities
-        has_domain = info.HasField("domain") and info.domain.HasField("fault_domain")
-        self.region: str | None = info.domain.fault_domain.region.name if has_domain else None
+        self.region = region_of(info.domain)
         self._look_closer()
 
     def update_total(self, total: Resources) -> None:

@@ -26,6 +26,8 @@ def master_info(host: Host, upid: Upid, flags: MasterFlags) -> v0.MasterInfo:
     kinds = v0.MasterInfo.Capability
     for kind in (kinds.AGENT_UPDATE, kinds.AGENT_DRAINING, kinds.QUOTA_V2):
         info.capabilities.add().type = kind
+    if flags.domain is not None:
+        info.domain.CopyFrom(flags.domain)
     return info
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from messor.errors import InvalidRequest
+from messor.model.domains import check_domain
 from messor.model.durations import duration_text, parse_duration
 from messor.model.quantities import parse_min_allocatable
 from messor.model.roles import parse_roles, parse_weights
-from messor.runtime.flag_types import Bytes, Duration, Json, Kind, Path
+from messor.runtime.flag_types import Bytes, Domain, Duration, Json, Kind, Path
 from messor.runtime.flags import flag
 
 SHORTEST_REREGISTER_TIMEOUT = 600.0
@@ -22,7 +23,6 @@ LONGEST_PING_TIMEOUT = 900.0
 
 NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
-NO_DOMAINS = "Fault domains are not supported yet."
 ROLES_DEPRECATED = "The '--roles' flag is deprecated; any role name can be used without it."
 NO_RATE_LIMITS = "Rate limits are not supported yet."
 NO_REPLICATED_LOG = "There is no replicated log; the registry is kept in a file below --work_dir."
@@ -206,8 +206,14 @@ class MasterFlags:
     )
     master_contender: str | None = flag(None, "Module that stands for election.", unsupported=NO_MODULES)
     master_detector: str | None = flag(None, "Module that detects the leader.", unsupported=NO_MODULES)
-    domain: Json | None = flag(None, "The master's fault domain, as JSON or a file of it.", unsupported=NO_DOMAINS)
-    require_agent_domain: bool = flag(False, "Whether only agents with a domain can register.", unsupported=NO_DOMAINS)
+    domain: Domain | None = flag(
+        None,
+        "Where the master is, as JSON or a file of it:\n"
+        '`{"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "eu-1"}}}`.\n'
+        "Agents of other regions are offered to frameworks with the capability REGION_AWARE only.",
+        check=check_domain,
+    )
+    require_agent_domain: bool = flag(False, "Whether only agents with a domain can register.")
 
     # --- agents ------------------------------------------------------------------------------------------------------
 

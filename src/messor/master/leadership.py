@@ -18,6 +18,7 @@ from messor.master.registry.collect import Collector
 from messor.master.registry.contents import Contents
 from messor.master.registry.registrar import Registrar
 from messor.master.state.tables import MasterState
+from messor.model.domains import domain_text, region_of
 from messor.protos import v0
 from messor.runtime.host import Host
 from messor.runtime.http import Request
@@ -120,6 +121,7 @@ class Leadership:
                 log.info("Nobody leads")
             else:
                 log.info("The newly elected leader is %s with id %s", leader.pid, leader.id)
+                self._compare_regions(leader)
             if was_elected:
                 self.host.exit(1, "Lost leadership... committing suicide!")
         elif was_elected:
@@ -128,6 +130,16 @@ class Leadership:
             log.info("Elected as the leading master!")
             self.state.elected_at = self.host.clock.now()
             self.host.tasks.spawn(self._recover(), "recover the registry")
+
+    def _compare_regions(self, leader: v0.MasterInfo) -> None:
+        """End the process when the leader is in another region: a cluster's masters share one (H18)."""
+        ours, theirs = self.state.info.domain, leader.domain
+        if None not in (region_of(ours), region_of(theirs)) and region_of(ours) != region_of(theirs):
+            self.host.exit(
+                1,
+                f"Leading master uses domain {domain_text(theirs)}; this master is configured to use domain"
+                f" {domain_text(ours)}; all masters in the same cluster must use the same region",
+            )
 
     async def _recover(self) -> None:
         """Read the registry; from then on messages are handled instead of dropped."""

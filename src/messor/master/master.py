@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 
-from messor.allocator.interfaces import AllocatorFactory, AllocatorOptions, Offers
-from messor.allocator.loading import find_allocator, find_sorter
+from messor.allocator.interfaces import AllocatorFactory, Offers
+from messor.allocator.loading import find_allocator
 from messor.allocator.service import AllocatorService
 from messor.coordination.contender import GroupContender
 from messor.coordination.detector import GroupDetector
 from messor.coordination.interfaces import Group
-from messor.errors import ConfigurationError
 from messor.master.agents.deactivate import Activation
 from messor.master.agents.disconnect import AgentDisconnection
 from messor.master.agents.drain import Draining
@@ -32,6 +31,7 @@ from messor.master.agents.reregister import Reregistration
 from messor.master.agents.unreachable import Unreachable
 from messor.master.agents.update import AgentUpdates
 from messor.master.agents.whitelist import Whitelist
+from messor.master.allocation import allocator_options
 from messor.master.announcement import master_info
 from messor.master.authentication import Authentication, http_authentication
 from messor.master.cluster.maintenance import Maintenance
@@ -79,7 +79,6 @@ from messor.master.tasks.executors import Executors
 from messor.master.tasks.kill import Kills
 from messor.master.tasks.reconcile import Reconciliation
 from messor.master.tasks.updates import TaskUpdates
-from messor.model.quantities import parse_min_allocatable
 from messor.model.roles import parse_weights
 from messor.protos import v0
 from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMessage
@@ -579,22 +578,3 @@ class Master(Actor):
         for problem in problems:
             log.error("Inconsistent: %s", problem)
         return not problems
-
-
-def allocator_options(flags: MasterFlags) -> AllocatorOptions:
-    """Read the allocator's flags; raises ConfigurationError when a sorter cannot be found or they contradict."""
-    role_sorter, framework_sorter = find_sorter(flags.role_sorter), find_sorter(flags.framework_sorter)
-    if isinstance(role_sorter, str) and isinstance(framework_sorter, str) and role_sorter != framework_sorter:
-        raise ConfigurationError("Values of --role_sorter and --framework_sorter must be the same")
-    excluded = flags.fair_sharing_excluded_resource_names or ""
-    return AllocatorOptions(
-        allocation_interval=flags.allocation_interval,
-        min_allocatable=parse_min_allocatable(flags.min_allocatable_resources),
-        fair_sharing_excluded=tuple(name.strip() for name in excluded.split(",") if name.strip()),
-        filter_gpu_resources=flags.filter_gpu_resources,
-        sorter=flags.role_sorter if isinstance(role_sorter, str) else "drf",
-        role_sorter=role_sorter,
-        framework_sorter=framework_sorter,
-        agent_recovery_factor=flags.allocator_agent_recovery_factor,
-        agent_recovery_timeout=flags.allocator_recovery_timeout,
-    )

@@ -14,6 +14,8 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from messor.errors import Broken, InvalidRequest
 from messor.model.durations import duration_text, parse_duration
 from messor.model.sizes import parse_size, size_text
+from messor.protos import v0
+from messor.wire.json_codec import message_from, to_json
 
 
 class Kind(NamedTuple):
@@ -78,6 +80,10 @@ def _write_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def _read_domain(text: str) -> v0.DomainInfo:
+    return message_from(read_json(text), v0.DomainInfo)
+
+
 BOOL = Kind("bool", _read_bool, lambda value: "true" if value else "false")
 INT = Kind("int", _read_int, str)
 FLOAT = Kind("float", _read_float, lambda value: f"{value:g}")
@@ -86,6 +92,7 @@ PATH = Kind("path", str, str, reads_files=False)
 DURATION = Kind("duration", parse_duration, duration_text)
 BYTES = Kind("bytes", parse_size, size_text)
 JSON = Kind("json", read_json, _write_json)
+DOMAIN = Kind("domain", _read_domain, lambda value: to_json(value).decode())
 
 Duration = Annotated[float, DURATION]
 """Float seconds, written ``15secs``."""
@@ -95,6 +102,8 @@ Json = Annotated[Any, JSON]
 """Parsed JSON, given inline or as ``file:///path`` or ``/path``."""
 Path = Annotated[str, PATH]
 """A path, kept as it is (``file://`` is not read)."""
+Domain = Annotated[v0.DomainInfo, DOMAIN]
+"""A DomainInfo, given as JSON is: region and zone."""
 
 _BY_TYPE: dict[object, Kind] = {bool: BOOL, int: INT, float: FLOAT, str: TEXT}
 

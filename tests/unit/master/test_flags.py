@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from messor.errors import ConfigurationError
+from messor.master.allocation import allocator_options
 from messor.master.flags import MasterFlags, removal_interval
-from messor.master.master import allocator_options
 from messor.runtime.flags import flags_of, load, texts, warnings
 
 DEFAULTS = {
@@ -135,6 +135,11 @@ def test_every_flag_of_mesos_is_there_with_its_default() -> None:
         ("--recovery_agent_removal_limit=200%", "Invalid value '200%' for --recovery_agent_removal_limit"),
         ("--role_sorter=fair", "Unknown sorter 'fair'"),
         ("--min_allocatable_resources=cpus:x", "Invalid value 'cpus:x' for --min_allocatable_resources"),
+        ("--domain={}", "`domain` must define `fault_domain`"),
+        (
+            '--domain={"fault_domain":{}}',
+            "Failed to load flag 'domain': Failed to load value '{\"fault_domain\":{}}': Missing required fields: ",
+        ),
         ("--quorum=0", "Expected `--quorum` to be positive"),
     ],
 )
@@ -149,7 +154,6 @@ def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) ->
     "argument",
     [
         '--acls={"permissive":false}',
-        '--domain={"fault_domain":{}}',
         "--modules_dir=/etc/modules",
         "--firewall_rules={}",
         "--rate_limits={}",

@@ -55,6 +55,15 @@ class StateView:
                 "pid": str(self._pid),
                 "hostname": info.hostname,
                 "capabilities": [v0.SlaveInfo.Capability.Type.Name(capability) for capability in CAPABILITIES],
+            }
+        )
+        if info.HasField("domain"):
+            shown["domain"] = to_dict(info.domain)
+        if tables.drain_config is not None:
+            shown["drain_config"] = to_dict(tables.drain_config)
+            shown["estimated_drain_start_time_seconds"] = number(tables.drain_start_time)
+        shown.update(
+            {
                 "resources": amounts(total),
                 "reserved_resources": _by_role(total),
                 "unreserved_resources": amounts(total.unreserved()),
@@ -70,9 +79,6 @@ class StateView:
             shown["master_hostname"] = tables.master_info.hostname
         if self._flags.log_dir is not None:
             shown["log_dir"] = self._flags.log_dir
-        if tables.drain_config is not None:
-            shown["drain_config"] = to_dict(tables.drain_config)
-            shown["estimated_drain_start_time_seconds"] = number(tables.drain_start_time)
         shown["flags"] = self.flags()
         shown["frameworks"] = [_framework(framework) for framework in tables.frameworks.values()]
         shown["completed_frameworks"] = [_framework(framework) for framework in tables.completed_frameworks.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from messor.errors import ConfigurationError
 from messor.model.attributes import same_attributes
+from messor.model.domains import domain_text
 from messor.model.resources import Resources
 from messor.model.scalars import scalar_text
 from messor.protos import v0
@@ -64,13 +65,17 @@ def _is_same(old: v0.SlaveInfo, new: v0.SlaveInfo) -> bool:
     )
 
 
+def _domain(info: v0.SlaveInfo) -> str:
+    return domain_text(info.domain) if info.HasField("domain") else "none"
+
+
 def _addition_problem(old: v0.SlaveInfo, new: v0.SlaveInfo) -> str | None:
     if old.hostname != new.hostname:
         return f"Hostname changed from {old.hostname} to {new.hostname}"
     if old.port != new.port:
         return f"Port changed from {old.port} to {new.port}"
     if old.HasField("domain") and old.domain != new.domain:
-        return "Domain changed"
+        return f"Domain changed from {_domain(old)} to {_domain(new)}"
     for attribute in old.attributes:
         if attribute not in new.attributes:
             return f"Attribute '{attribute.name}' was removed or changed"
