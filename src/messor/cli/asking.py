@@ -7,31 +7,43 @@ import base64
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from messor.errors import ConfigurationError, ConnectionLost, InvalidRequest, MesosError, NotFound
+from messor.errors import ConnectionLost, InvalidRequest, MesosError, NotFound
+from messor.wire.upid import parse_upid
 
 DEFAULT_MASTER = "127.0.0.1:5050"
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
 MOST_REDIRECTS = 5
 
+INDIRECT = ("zk://", "file://", "/")
+"""How master strings begin that only say where to learn who leads."""
+
 
 class Master:
     """A master that is asked over HTTP; answers come from the leader, wherever that is."""
 
     def __init__(self, address: str, credential: str | None = None) -> None:
-        """address: ``host:port`` or an http URL. credential: ``principal:secret``. Raises ConfigurationError."""
-        if address.startswith(("zk://", "file://")):
-            raise ConfigurationError(f"'{address}' is not an address that can be asked: give --master=HOST:PORT")
-        self.url = (address if "://" in address else f"http://{address}").rstrip("/")
+        """address: ``host:port``, an http URL, or what tells who leads: ``zk://``, a list of masters, a file.
+
+        credential: ``principal:secret``. Raises ConfigurationError.
+        """
+        self._leader = _Leader(address) if address.startswith(INDIRECT) or "," in address else None
+        self._url = (address if "://" in address else f"http://{address.removeprefix('master@')}").rstrip("/")
         self._headers = {"Accept": "application/json"}
         if credential is not None:
             self._headers["Authorization"] = "Basic " + base64.b64encode(credential.encode()).decode()
+
+    @property
+    def url(self) -> str:
+        """Where to ask now; raises ConnectionLost when nobody leads."""
+        return self._url if self._leader is None else self._leader.url()
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:
         """GET a path as JSON; raises ConnectionLost when nobody answers, or by whose fault the refusal is."""
@@ -43,7 +55,8 @@ class Master:
         return self._ask("/api/v1", json.dumps({"type": kind}).encode())
 
     def _ask(self, path: str, body: bytes | None) -> Any:
-        url = self.url + path
+        asked = self.url
+        url = asked + path
         for _ in range(MOST_REDIRECTS):
             request = urllib.request.Request(url, body, self._headers)  # noqa: S310  (http only, see __init__)
             if body is not None:
@@ -59,8 +72,33 @@ class Master:
                 raise _refusal(error) from None
             except (OSError, ValueError) as error:
                 reason = getattr(error, "reason", error)
-                raise ConnectionLost(f"no usable answer from {self.url}: {reason}; is --master right?") from None
-        raise ConnectionLost(f"{self.url} sends from one master to the next: nobody leads")
+                raise ConnectionLost(f"no usable answer from {asked}: {reason}; is --master right?") from None
+        raise ConnectionLost(f"{asked} sends from one master to the next: nobody leads")
+
+
+class _Leader:
+    """Follows whoever leads, for commands that ask more than once."""
+
+    def __init__(self, master: str) -> None:
+        """Begin to look. Raises ConfigurationError when the string makes no sense."""
+        from messor.drivers.detection import MasterDetector  # an event loop in a thread: only who needs it waits
+
+        self._master = master
+        self._detector = MasterDetector.create(master)
+        self._known: Any = None
+        self._next = self._detector.detect()
+
+    def url(self) -> str:
+        """Give the leader's address, waiting until there is one; raises ConnectionLost when that takes too long."""
+        deadline = time.monotonic() + TIMEOUT
+        while self._known is None or self._next.done():
+            try:
+                self._known = self._next.result(max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                raise ConnectionLost(f"nobody leads according to {self._master}; is --master right?") from None
+            self._next = self._detector.detect(self._known)
+        leader = parse_upid(self._known.pid)
+        return f"http://{leader.ip}:{leader.port}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -95,10 +133,15 @@ def parser(program: str, description: str, epilog: str | None = None) -> argpars
     return result
 
 
+FORMS = (
+    "the master to ask: host:port, zk://hosts/path, a list a:5050,b:5050, or file:///path with one of them"
+)
+
+
 def add_master(options: argparse.ArgumentParser, default: str | None) -> None:
     """Add the options that say which master to ask, and as whom."""
     shown = f"default: MESOS_MASTER or {DEFAULT_MASTER}" if default is not None else "default: none is asked"
-    options.add_argument("--master", default=default, metavar="HOST:PORT", help=f"the master to ask ({shown})")
+    options.add_argument("--master", default=default, metavar="ADDRESS", help=f"{FORMS} ({shown})")
     options.add_argument(
         "--credential", metavar="PRINCIPAL:SECRET", help="who asks, where the master wants to know (HTTP basic)"
     )

@@ -6,11 +6,14 @@ import base64
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from messor.cli import asking
 from messor.cli.asking import Master
+from messor.drivers.detection import MasterDetector, StandaloneMasterDetector
 from messor.errors import ConfigurationError, ConnectionLost, InvalidRequest, NotFound
 
 
@@ -95,8 +98,45 @@ def test_a_credential_is_sent_as_basic(server: Any) -> None:
     assert [who for _, who in handler.seen] == [None, "Basic " + base64.b64encode(b"ada:secret").decode()]
 
 
-@pytest.mark.parametrize("where", ["zk://a:2181/mesos", "file:///etc/zk"])
-def test_what_is_no_address_is_refused(where: str) -> None:
-    """These commands ask one master."""
-    with pytest.raises(ConfigurationError, match="give --master=HOST:PORT"):
+@pytest.mark.parametrize("form", ["{0}", "master@{0}", "http://127.0.0.1:1,{0}", "{file}", "file://{file}"])
+def test_a_master_is_named_as_everywhere(server: Any, tmp_path: Path, form: str) -> None:
+    """By its address, among others, or in a file."""
+    here = address(server)
+    server.RequestHandlerClass.answers |= {
+        "/redirect": (307, {"Location": f"//{here}"}, b""),
+        "/x": (200, {}, b"[]"),
+    }
+    file = tmp_path / "master"
+    file.write_text(f"{here}\n")
+    assert Master(form.format(here, file=file)).get("/x") == []
+
+
+def test_whoever_leads_now_is_asked(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when that changed since the last question."""
+    server.RequestHandlerClass.answers["/x"] = (200, {}, b"[]")
+    detector = StandaloneMasterDetector("127.0.0.1:1")
+    monkeypatch.setattr(MasterDetector, "create", lambda _: detector)
+    master = Master("zk://127.0.0.1:2181/mesos")
+    assert master.url == "http://127.0.0.1:1"
+    with pytest.raises(ConnectionLost, match=r"from http://127\.0\.0\.1:1:"):
+        master.get("/x")
+    there = detector.detect(detector.detect().result())
+    detector.appoint(address(server))
+    there.result()
+    assert master.get("/x") == []
+
+
+def test_when_nobody_leads_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some patience."""
+    monkeypatch.setattr(asking, "TIMEOUT", 0.0)
+    detector = StandaloneMasterDetector()
+    monkeypatch.setattr(MasterDetector, "create", lambda _: detector)
+    with pytest.raises(ConnectionLost, match="nobody leads according to zk://a:2181/mesos"):
+        Master("zk://a:2181/mesos").get("/x")
+
+
+@pytest.mark.parametrize("where", ["zk://a:2181", "a,b", "file:///nowhere/at/all"])
+def test_what_names_no_master_is_refused(where: str) -> None:
+    """With a sentence that says what was expected."""
+    with pytest.raises(ConfigurationError, match=r"Expecting|Failed to"):
         Master(where)
