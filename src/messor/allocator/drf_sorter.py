@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from heapq import heapify, heappop, heappush, heapreplace
 
+from messor.allocator.holdings import Holdings, OwnHoldings
 from messor.allocator.sorter import DEFAULT_WEIGHT, Pool, Vector
 from messor.model.resource import Kind
 from messor.model.resources import Resources
@@ -65,9 +66,16 @@ class Node:
 class DrfSorter:
     """See ``Sorter``; this one orders by weighted dominant share."""
 
-    def __init__(self, pool: Pool, weights: Mapping[str, float] | None = None) -> None:
-        """Share a pool with other sorters; weights by path, 1.0 for those not named."""
+    def __init__(
+        self, pool: Pool, weights: Mapping[str, float] | None = None, *, holdings: Holdings | None = None
+    ) -> None:
+        """Share a pool with other sorters; weights by path, 1.0 for those not named.
+
+        holdings: who knows what is held where; by default the sorter writes it down itself.
+        """
         self._pool = pool
+        self._own = OwnHoldings() if holdings is None else None
+        self.holdings: Holdings = holdings or self._own or OwnHoldings()
         self._version = -1
         self._weights = dict(weights or {})
         self._root = Node("", None, DEFAULT_WEIGHT)
@@ -112,6 +120,8 @@ class DrfSorter:
     def remove(self, client: str) -> None:
         """Remove a client and the inner nodes that only it needed."""
         leaf = self._clients.pop(client)
+        if self._own is not None:
+            self._own.forget(client)
         self.active.discard(client)
         node: Node | None = leaf.parent
         while node is not None and node.parent is not None:
@@ -184,6 +194,8 @@ class DrfSorter:
     def allocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book an allocation on the client and every node above it."""
         node = self._clients[client]
+        if self._own is not None:
+            self._own.add(client, agent_id, resources)
         vector = self._vector(resources.scalars())
         shared = resources.shared() if resources.has_shared else None
         while node.parent is not None:
@@ -202,6 +214,8 @@ class DrfSorter:
     def unallocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book on the client and every node above it that resources came back."""
         node = self._clients[client]
+        if self._own is not None:
+            self._own.subtract(client, agent_id, resources)
         vector = self._vector(resources.scalars())
         shared = resources.shared() if resources.has_shared else None
         while node.parent is not None:
@@ -256,6 +270,18 @@ class DrfSorter:
     def allocation(self, client: str) -> Mapping[str, int]:
         """Tell what a client holds."""
         return self._pool.named(self._clients[client].totals)
+
+    def allocation_by_agent(self, client: str) -> Mapping[str, Resources]:
+        """Tell what a client holds, by agent."""
+        return self.holdings.by_agent(client)
+
+    def allocation_by_client(self, agent_id: str) -> Mapping[str, Resources]:
+        """Tell what is held of an agent, by client."""
+        return self.holdings.by_client(agent_id)
+
+    def allocation_on(self, client: str, agent_id: str) -> Resources:
+        """Tell what a client holds of an agent."""
+        return self.holdings.cell(client, agent_id)
 
     def total_allocation(self) -> Mapping[str, int]:
         """Tell what all clients hold. Not kept up at the root: rounds would pay for it at every offer."""

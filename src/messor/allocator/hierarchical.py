@@ -14,6 +14,7 @@ from messor.allocator.constraints import Constraints
 from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.filters import Refusals, refuse_seconds
 from messor.allocator.frameworks import Framework
+from messor.allocator.holdings import FrameworkHoldings, Holdings, RoleHoldings
 from messor.allocator.interfaces import AllocatorOptions, Offers, SorterFactory
 from messor.allocator.random_sorter import RandomSorter
 from messor.allocator.role_tree import RoleTree
@@ -60,7 +61,7 @@ class HierarchicalAllocator:
         self._framework_sorter_kind = options.framework_sorter or options.sorter
         self.is_drf = self._role_sorter_kind == "drf" and self._framework_sorter_kind == "drf"
         """Whether all orders are those of dominant shares: some short cuts rest on that."""
-        self.role_sorter = self._new_sorter(self._role_sorter_kind)
+        self.role_sorter = self._new_sorter(self._role_sorter_kind, RoleHoldings(self.agents))
         self.sorters: dict[str, DrfSorter] = {}
         """By role: the order of its frameworks."""
         self.made: dict[Resources, dict[str, Whole]] = {}
@@ -69,11 +70,11 @@ class HierarchicalAllocator:
         self.generation = 0
         """Grows whenever a framework may want what it did not want before."""
 
-    def _new_sorter(self, kind: str | SorterFactory) -> DrfSorter:
+    def _new_sorter(self, kind: str | SorterFactory, holdings: Holdings) -> DrfSorter:
         if kind == "drf":
-            return DrfSorter(self.pool)
+            return DrfSorter(self.pool, holdings=holdings)
         if kind == "random":
-            return RandomSorter(self.pool, self.chance)
+            return RandomSorter(self.pool, self.chance, holdings=holdings)
         assert not isinstance(kind, str), kind
         # What only our own sorters have is asked for only where ``is_drf``.
         return kind(self.pool, self.chance)  # type: ignore[return-value]
@@ -233,7 +234,7 @@ class HierarchicalAllocator:
             return
         if self.roles.track(role, framework.id):
             self.role_sorter.add(role)
-            self.sorters[role] = self._new_sorter(self._framework_sorter_kind)
+            self.sorters[role] = self._new_sorter(self._framework_sorter_kind, FrameworkHoldings(self.agents, role))
         self.sorters[role].add(framework.id)
 
     def _untrack(self, framework_id: str, role: str) -> None:
@@ -267,7 +268,7 @@ class HierarchicalAllocator:
         agent = Agent(agent_id, info, AgentCapabilities.of(capabilities), total)
         self.agents[agent_id] = agent
         self.roles.reserve(EMPTY, total)
-        self.pool.add(total.scalars())
+        self.pool.add_agent(agent_id, total.scalars())
         for framework_id, resources in used.items():
             if not resources:
                 continue
@@ -288,7 +289,7 @@ class HierarchicalAllocator:
             framework = self.frameworks.get(framework_id)
             if framework is not None:
                 self._unbook(agent, framework, held)
-        self.pool.remove(agent.total.scalars())
+        self.pool.remove_agent(agent_id)
         self.roles.reserve(agent.total, EMPTY)
         self.roles.use(agent.allocated, -1)
         self.refusals.drop_agent(agent_id)
@@ -320,13 +321,27 @@ class HierarchicalAllocator:
         agent.refused_by_all = -1
         return changed
 
+    def add_resource_provider(self, agent_id: str, total: Resources, used: Mapping[str, Resources]) -> None:
+        """Let an agent grow by what a provider on it has; uses of frameworks that are not known are not booked (S98).
+
+        The master adds frameworks first.
+        """
+        agent = self.agents[agent_id]
+        self._update_total(agent, agent.total + total)
+        for framework_id, resources in used.items():
+            framework = self.frameworks.get(framework_id)
+            if framework is not None and resources:
+                agent.take(framework_id, resources.unallocated(), resources)
+                self.charge_held(resources, 1)
+                self._use(agent, resources)
+                self._book(agent, framework, resources)
+
     def _update_total(self, agent: Agent, total: Resources) -> bool:
         if agent.total == total:
             return False
         old, new = agent.total.scalars(), total.scalars()
         if old != new:
-            self.pool.remove(old)
-            self.pool.add(new)
+            self.pool.update_agent(agent.id, total)
         self.roles.reserve(agent.total, total)
         agent.update_total(total)
         return True

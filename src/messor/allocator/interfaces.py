@@ -135,7 +135,17 @@ class Allocator(Protocol):
         total: Resources,
         used: Mapping[str, Resources],
     ) -> None:
-        """Add an agent with all it has (checkpointed reservations and volumes included) and who uses what of it."""
+        """Add an agent with all it has (checkpointed reservations and volumes included) and who uses what of it.
+
+        ``info.resources`` is what its flags say. If it has a maintenance window, ``update_unavailability`` follows.
+        """
+        ...
+
+    def add_resource_provider(self, agent_id: str, total: Resources, used: Mapping[str, Resources]) -> None:
+        """Let a known agent grow by what a resource provider on it has, of which these frameworks use something.
+
+        Starts no round. Frameworks are added before; uses of others are not booked.
+        """
         ...
 
     def remove_agent(self, agent_id: str) -> None:
@@ -177,8 +187,12 @@ class Allocator(Protocol):
         framework_id: str,
         status: v0_allocator.InverseOfferStatus | None,
         filters: v0.Filters | None,
+        unavailability: v0.Unavailability | None = None,
     ) -> None:
-        """Hear that an inverse offer is over: answered, or (status None) rescinded; with filters, not to ask again."""
+        """Hear that an inverse offer is over: answered, or (status None) rescinded; with filters, not to ask again.
+
+        unavailability: the window it was about, as far as an offer was made; it may have changed since.
+        """
         ...
 
     def inverse_offer_statuses(self) -> Mapping[str, Mapping[str, v0_allocator.InverseOfferStatus]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 
+from messor.allocator.holdings import OwnHoldings
 from messor.allocator.sorter import DEFAULT_WEIGHT, Pool
 from messor.model.resource import Kind
 from messor.model.resources import Resources
@@ -21,6 +22,7 @@ class PlainSorter:
         """What each client holds, by name in thousandths."""
         self._copies: dict[str, dict[tuple[str, Kind], int]] = {}
         self._active: set[str] = set()
+        self.holdings = OwnHoldings()
 
     def key(self, client: str) -> tuple[object, ...]:
         """Give what clients are sorted by, lowest first; the name breaks ties."""
@@ -37,6 +39,7 @@ class PlainSorter:
     def remove(self, client: str) -> None:
         """Forget a client and what it holds."""
         del self.held[client], self._copies[client]
+        self.holdings.forget(client)
         self._active.discard(client)
 
     def activate(self, client: str) -> None:
@@ -76,6 +79,7 @@ class PlainSorter:
         self._book(client, resources.filter(lambda kind: kind not in seen), 1)
         for kind, amount in resources.shared().items():
             copies[agent_id, kind] = copies.get((agent_id, kind), 0) + int(amount)  # type: ignore[arg-type]
+        self.holdings.add(client, agent_id, resources)
 
     def unallocated(self, client: str, agent_id: str, resources: Resources) -> None:
         """Book what a client gave back."""
@@ -84,6 +88,7 @@ class PlainSorter:
             copies[agent_id, kind] = copies.get((agent_id, kind), 0) - int(amount)  # type: ignore[arg-type]
         left = {kind for (where, kind), count in copies.items() if where == agent_id and count > 0}
         self._book(client, resources.filter(lambda kind: kind not in left), -1)
+        self.holdings.subtract(client, agent_id, resources)
 
     def update(self, client: str, agent_id: str, old: Resources, new: Resources) -> None:
         """Book that part of what a client holds was converted."""
@@ -98,6 +103,26 @@ class PlainSorter:
     def allocation(self, client: str) -> Mapping[str, int]:
         """Tell what a client holds in all."""
         return {name: milli for name, milli in self.held[client].items() if milli}
+
+    def total_allocation(self) -> Mapping[str, int]:
+        """Tell what all clients hold."""
+        sums: dict[str, int] = {}
+        for held in self.held.values():
+            for name, milli in held.items():
+                sums[name] = sums.get(name, 0) + milli
+        return {name: milli for name, milli in sums.items() if milli}
+
+    def allocation_by_agent(self, client: str) -> Mapping[str, Resources]:
+        """Tell what a client holds, by agent."""
+        return self.holdings.by_agent(client)
+
+    def allocation_by_client(self, agent_id: str) -> Mapping[str, Resources]:
+        """Tell what is held of an agent, by client."""
+        return self.holdings.by_client(agent_id)
+
+    def allocation_on(self, client: str, agent_id: str) -> Resources:
+        """Tell what a client holds of an agent."""
+        return self.holdings.cell(client, agent_id)
 
     def share(self, client: str) -> float:
         """Tell the weighted dominant share of a client."""

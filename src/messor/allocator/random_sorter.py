@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from messor.allocator.drf_sorter import DrfSorter, Node
+from messor.allocator.holdings import Holdings
 from messor.allocator.sorter import Pool
 
 if TYPE_CHECKING:
@@ -15,9 +16,16 @@ if TYPE_CHECKING:
 class RandomSorter(DrfSorter):
     """See ``Sorter``; siblings come in random order, heavier ones earlier on average."""
 
-    def __init__(self, pool: Pool, chance: random.Random, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        chance: random.Random,
+        weights: Mapping[str, float] | None = None,
+        *,
+        holdings: Holdings | None = None,
+    ) -> None:
         """Draw from this source of randomness."""
-        super().__init__(pool, weights)
+        super().__init__(pool, weights, holdings=holdings)
         self._chance = chance
 
     def walk(self) -> Generator[str, None, None]:

@@ -235,6 +235,11 @@ class AllocatorService:
         log.info("Added agent %s (%s) with %s", agent_id, info.hostname, total)
         self._ask(agent_id)
 
+    def add_resource_provider(self, agent_id: str, total: Resources, used: Mapping[str, Resources]) -> None:
+        """Let an agent grow; the next interval offers what came."""
+        self.books.add_resource_provider(agent_id, total, used)
+        log.info("Agent %s grew by %s", agent_id, total)
+
     def remove_agent(self, agent_id: str) -> None:
         """Forget an agent."""
         self.books.remove_agent(agent_id)
@@ -282,6 +287,7 @@ class AllocatorService:
         framework_id: str,
         status: v0_allocator.InverseOfferStatus | None,
         filters: v0.Filters | None,
+        unavailability: v0.Unavailability | None = None,  # noqa: ARG002  (there is one inverse offer per window)
     ) -> None:
         """Note an answer, or that there will be none."""
         end = refusal_end(filters, self.host.clock.monotonic(), self.options.allocation_interval)

@@ -23,7 +23,7 @@ class Pool:
     Names are numbered, so that clients can hold their sums in lists.
     """
 
-    __slots__ = ("_index", "_names", "excluded", "sizes", "totals", "version")
+    __slots__ = ("_agents", "_index", "_names", "excluded", "sizes", "totals", "version")
 
     def __init__(self, excluded: Iterable[str] = ()) -> None:
         """Leave these resource names out of shares (``--fair_sharing_excluded_resource_names``)."""
@@ -37,6 +37,45 @@ class Pool:
         """
         self._names: list[str] = []
         self._index: dict[str, int] = {}
+        self._agents: dict[str, Mapping[str, int]] = {}
+
+    # --- by agent ----------------------------------------------------------------------------------------------------
+
+    def add_agent(self, agent_id: str, scalars: Mapping[str, int]) -> None:
+        """Count an agent in, with its scalars in thousandths; it must not be there yet (ValueError)."""
+        if agent_id in self._agents:
+            raise ValueError(f"Agent {agent_id} is in the pool already")
+        self._agents[agent_id] = scalars
+        self.add(scalars)
+
+    def remove_agent(self, agent_id: str) -> None:
+        """Count an agent out with all it has; it must be there (KeyError)."""
+        self.remove(self._agents.pop(agent_id))
+
+    def update_agent(self, agent_id: str, resources: Resources) -> None:
+        """Replace what an agent has in all; only scalars count."""
+        self.remove(self._agents.get(agent_id, {}))
+        self._agents[agent_id] = resources.scalars()
+        self.add(resources.scalars())
+
+    def add_resources(self, agent_id: str, resources: Resources) -> None:
+        """Count in what an agent has, or has besides."""
+        self._agents[agent_id] = _sums(self._agents.get(agent_id, {}), resources.scalars(), 1)
+        self.add(resources.scalars())
+
+    def remove_resources(self, agent_id: str, resources: Resources) -> None:
+        """Count out part or all of what an agent has; it must have it (ValueError)."""
+        have = self._agents.get(agent_id, {})
+        if any(milli > have.get(name, 0) for name, milli in resources.scalars().items()):
+            raise ValueError(f"Agent {agent_id} does not have {resources}")
+        left = _sums(have, resources.scalars(), -1)
+        if left:
+            self._agents[agent_id] = left
+        else:
+            self._agents.pop(agent_id, None)
+        self.remove(resources.scalars())
+
+    # --- sums --------------------------------------------------------------------------------------------------------
 
     def add(self, scalars: Mapping[str, int]) -> None:
         """Count an agent in."""
@@ -85,10 +124,18 @@ class Pool:
         return {name: milli for name, milli in zip(self._names, sums, strict=False) if milli}
 
 
+def _sums(have: Mapping[str, int], change: Mapping[str, int], sign: int) -> dict[str, int]:
+    sums = dict(have)
+    for name, milli in change.items():
+        sums[name] = sums.get(name, 0) + sign * milli
+    return {name: milli for name, milli in sums.items() if milli}
+
+
 class Sorter(Protocol):
     """Clients by path: ``a/b`` is a client below ``a``; shares of a subtree add up.
 
-    A client starts inactive: out of the order but with its books kept.
+    A client starts inactive: out of the order but with its books kept. What shares are parts of is the ``Pool`` that it
+    is made with: agents are added there, once for all sorters of an allocator.
     """
 
     def add(self, client: str) -> None:
@@ -137,6 +184,22 @@ class Sorter(Protocol):
 
     def allocation(self, client: str) -> Mapping[str, int]:
         """Tell what a client holds in all, by name in thousandths."""
+        ...
+
+    def total_allocation(self) -> Mapping[str, int]:
+        """Tell what all clients hold together, by name in thousandths."""
+        ...
+
+    def allocation_by_agent(self, client: str) -> Mapping[str, Resources]:
+        """Tell what a client holds, by agent, without allocation marks."""
+        ...
+
+    def allocation_by_client(self, agent_id: str) -> Mapping[str, Resources]:
+        """Tell what is held of an agent, by client, without allocation marks."""
+        ...
+
+    def allocation_on(self, client: str, agent_id: str) -> Resources:
+        """Tell what a client holds of an agent: one cell, empty where there is nothing."""
         ...
 
     def share(self, client: str) -> float:

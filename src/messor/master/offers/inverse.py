@@ -75,7 +75,7 @@ class InverseOffers(Component):
         offer.url.address.ip = agent.pid.ip
         offer.url.address.port = agent.pid.port
         offer.url.path = f"/{agent.pid.id}"
-        record = InverseOfferRecord(offer.id.value, framework_id, agent.id)
+        record = InverseOfferRecord(offer.id.value, framework_id, agent.id, unavailability)
         self.state.inverse_offers[record.id] = record
         if self.timeout is not None:
             record.timer = self.clock.after(self.timeout, self._timed_out, record.id)
@@ -105,4 +105,6 @@ class InverseOffers(Component):
             status = Status(status=answer)
             status.framework_id.value = framework.id
             status.timestamp.nanoseconds = nanoseconds_of(self.clock.now())
-            self.allocator.update_inverse_offer(record.agent_id, framework.id, status, call.filters)
+            self.allocator.update_inverse_offer(
+                record.agent_id, framework.id, status, call.filters, unavailability=record.unavailability
+            )

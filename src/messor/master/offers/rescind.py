@@ -63,7 +63,9 @@ class Rescinder(Component):
     def withdraw(self, record: InverseOfferRecord, *, tell: bool = True) -> None:
         """Take an inverse offer back; tell: whether the framework hears of it."""
         self.state.remove_inverse_offer(record)
-        self.allocator.update_inverse_offer(record.agent_id, record.framework_id, None, None)
+        self.allocator.update_inverse_offer(
+            record.agent_id, record.framework_id, None, None, unavailability=record.unavailability
+        )
         framework = self.state.frameworks.get(record.framework_id)
         if tell and framework is not None and framework.is_connected:
             message = internal.RescindInverseOfferMessage()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from messor.model.resources import Resources
+from messor.protos import v0
 from messor.runtime.host import Timer
 
 
@@ -30,10 +31,13 @@ class OfferRecord:
 class InverseOfferRecord:
     """A question whether a framework will leave an agent before its maintenance, until answered or withdrawn."""
 
-    __slots__ = ("agent_id", "framework_id", "id", "timer")
+    __slots__ = ("agent_id", "framework_id", "id", "timer", "unavailability")
 
-    def __init__(self, identifier: str, framework_id: str, agent_id: str) -> None:
-        """Note who was asked about what."""
+    def __init__(
+        self, identifier: str, framework_id: str, agent_id: str, unavailability: v0.Unavailability | None = None
+    ) -> None:
+        """Note who was asked about what, and for when."""
+        self.unavailability = unavailability
         self.id = identifier
         self.framework_id = framework_id
         self.agent_id = agent_id
