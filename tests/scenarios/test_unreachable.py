@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from messor.protos import internal
 from messor.simulation.cluster import Cluster
 from messor.simulation.frameworks import SimulatedScheduler
 from support.clusters import AWARE, reason, running, told
@@ -234,3 +235,44 @@ def test_a_task_given_up_with_its_connection_does_not_run_on(make_cluster: Calla
     cluster.advance(120)
     assert all(program.termination for program in cluster.agents[0].runtime.programs.values())
     assert running(cluster, framework, cpus=4)
+
+
+def launched_too_late(cluster: Cluster) -> tuple[SimulatedScheduler, str]:
+    """Launch a task whose launch waits in the network while its agent is given up and comes back without it."""
+    cluster.network.retransmits = True
+    agent = cluster.agents[0]
+    framework = cluster.framework("f", checkpoint=True, capabilities=AWARE, failover_timeout=1e6, declines=True)
+    framework.refuse_seconds = 1.0
+    cluster.network.partition([cluster.master.name], [agent.name], one_way=True)
+    cluster.run_until(lambda: not agent.is_registered, within=100, what="the agent is given up")
+    cluster.run_until(lambda: agent.is_registered, within=200, what="it is back: what it says does arrive")
+    task_id = framework.launch("sleep 100000")
+    cluster.run_until(lambda: "UNREACHABLE" in framework.states(task_id), within=200)
+    cluster.run_until(lambda: agent.is_registered, within=200, what="it is back once more, without the task")
+    return framework, task_id
+
+
+def test_a_launch_that_arrives_after_its_agent_was_given_up_leaves_nothing_unknown(
+    make_cluster: Callable[..., Cluster],
+) -> None:
+    """The master forgot the task, and then believed an attempt to register from before it arrived."""
+    cluster = make_cluster()
+    framework, _ = launched_too_late(cluster)
+    cluster.network.heal()
+    cluster.advance(100)
+    framework.statuses.clear()
+    framework.reconcile()
+    cluster.settle()
+    on_agent = [task for _, executor in cluster.agents[0].actor.tables.executors() for task in executor.launched]
+    assert [status.task_id.value for status in framework.statuses] == on_agent
+
+
+def test_a_launch_that_arrives_late_is_killed_until_it_is_over(make_cluster: Callable[..., Cluster]) -> None:
+    """Its scheduler was told that it is unreachable, and its resources are being offered; one kill may get lost."""
+    cluster = make_cluster()
+    framework, task_id = launched_too_late(cluster)
+    cluster.network.drop(internal.KillTaskMessage)
+    cluster.network.heal()
+    cluster.run_until(lambda: "KILLED" in framework.states(task_id), within=100)
+    cluster.settle()
+    assert cluster.master.state.agents[cluster.agents[0].id].given_up_tasks == set()

@@ -111,6 +111,8 @@ class Network:
         self._last: dict[tuple[Address, Address], float] = {}
         self._cut: dict[tuple[str, str], None] = {}
         self._held: list[tuple[Address, Address, Callable[..., object], tuple[Any, ...]]] = []
+        self._late: dict[tuple[Address, Address], int] = {}
+        """How much that was held back is still to arrive: what is on its way must not overtake it."""
         self._expected: list[Watch] = []
         self._dropped: list[Watch] = []
         self._duplicated: list[Watch] = []
@@ -160,7 +162,7 @@ class Network:
         self.fault("heal", "")
         held, self._held = self._held, []
         for source, target, call, arguments in held:
-            self.carry(source, target, call, *arguments)
+            self._carry_late(source, target, call, arguments)
 
     def reset(self, one: object, other: object) -> None:
         """Break every connection between two machines, as a firewall's RST does; both sides notice."""
@@ -307,10 +309,34 @@ class Network:
     ) -> None:
         if self.is_cut(source, target):
             self._held.append((source, target, call, arguments))
-            return
+        elif (source, target) in self._late:
+            self._carry_late(source, target, call, arguments)
+        else:
+            self._carried_at_once(source, target, call, arguments)
+
+    def _carry_late(
+        self, source: Address, target: Address, call: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> None:
+        self._late[source, target] = self._late.get((source, target), 0) + 1
+        self.loop.deliver_at(self.arrival(source, target), self._carried_late, source, target, call, arguments)
+
+    def _carried_late(
+        self, source: Address, target: Address, call: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> None:
+        left = self._late.pop((source, target)) - 1
+        if left:
+            self._late[source, target] = left
+        if self.is_cut(source, target):
+            self._held.append((source, target, call, arguments))
+        else:
+            self._carried_at_once(source, target, call, arguments)
+
+    def _carried_at_once(
+        self, source: Address, target: Address, call: Callable[..., object], arguments: tuple[Any, ...]
+    ) -> None:
         process = self.processes.get(target)
         if process is not None and process.is_frozen:
-            process.hold(self._carried, source, target, call, arguments)
+            process.hold(self._carried_at_once, source, target, call, arguments)
         else:
             call(*arguments)
 

@@ -66,6 +66,8 @@ class Registration(Component):
         self._timer: Timer | None = None
         self._told: list[v0.Resource] | None = None
         """The checkpointed resources in the latest attempt."""
+        self._told_tasks: set[tuple[str, str]] = set()
+        """(framework id, task id) of the tasks in the latest attempt."""
 
     # --- asking ------------------------------------------------------------------------------------------------------
 
@@ -135,6 +137,7 @@ class Registration(Component):
             message.frameworks.append(framework.info)
             for executor in framework.executors.values():
                 _add_executor(message, framework, executor)
+        self._told_tasks = {(task.framework_id.value, task.task_id.value) for task in message.tasks}
         for framework in self._tables.completed_frameworks.values():
             _archive(message.completed_frameworks.add(), framework)
         for capability in CAPABILITIES:
@@ -183,30 +186,54 @@ class Registration(Component):
             return
         if self._has_other_id(message.slave_id.value):
             return
+        outdated = self._why_outdated(message)
         if self._tables.state is AgentState.DISCONNECTED:
-            if self._told is not self._tables.checkpointed_resources:
-                # The master's books are as they were before operations it sent in between; we are about to ask again.
-                self.ignore(message, "it answers an attempt that told of resources as they were")
+            if outdated:
+                # The master's books are not what runs here; we are about to ask again.
+                self.ignore(message, f"it answers an attempt that told {outdated}")
                 return
             log.info("Re-registered with master %s", sender)
             self._go(message.connection)
         else:
             self._connected(_silence(message.connection))
-            self._correct()
+            if outdated:
+                self._correct(outdated)
         for reconciliation in message.reconciliations:
             self._reconcile(reconciliation)
 
-    def _correct(self) -> None:
-        """Register once more if the master believed an attempt that was still on its way.
+    def _why_outdated(self, answer: internal.SlaveReregisteredMessage) -> str:
+        """Say what the master cannot know if it believed an attempt that was still on its way; empty when all is well.
 
-        What operations changed since then it has just taken back in its books.
+        What operations changed since then it has just taken back in its books. And if it had given this agent up in
+        between, it forgot the tasks it had sent before: those came here, but are not in the attempt. A master that did
+        not give up asks about tasks that an attempt lacks.
         """
         if self._told is not self._tables.checkpointed_resources:
-            log.warning("The master heard of resources as they were: registering again")
-            self._tables.become(AgentState.DISCONNECTED)
-            self._updates.manager.pause()
-            self._operations.manager.pause()
-            self.begin()
+            return "of resources as they were"
+        if self._has_untold_tasks(answer):
+            return "nothing of tasks that the master has forgotten"
+        return ""
+
+    def _correct(self, outdated: str) -> None:
+        """Register once more."""
+        log.warning("The master heard %s: registering again", outdated)
+        self._tables.become(AgentState.DISCONNECTED)
+        self._updates.manager.pause()
+        self._operations.manager.pause()
+        self.begin()
+
+    def _has_untold_tasks(self, answer: internal.SlaveReregisteredMessage) -> bool:
+        """Tell whether live tasks are here that the latest attempt did not list and the master does not ask about."""
+        known = self._told_tasks | {
+            (asked.framework_id.value, status.task_id.value)
+            for asked in answer.reconciliations
+            for status in asked.statuses
+        }
+        return any(
+            (framework.id, task_id) not in known
+            for framework, executor in self._tables.executors()
+            for task_id in (*executor.queued, *executor.launched)
+        )
 
     def _has_other_id(self, agent_id: str) -> bool:
         """End the process when the master takes this agent for another one."""

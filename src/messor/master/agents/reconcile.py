@@ -91,7 +91,8 @@ class Reconciling:
         """End what we gave up when the connection broke although the agent lived on.
 
         Frameworks without checkpoints were told TASK_LOST then (H5), and its resources are being offered: a task that
-        is over for its scheduler must not run on.
+        is over for its scheduler must not run on. The same goes for a launch that was still on its way when the agent
+        was given up, and that the agent did not know of when it came back.
         """
         for info in message.executor_infos:
             framework_id, executor_id = info.framework_id.value, info.executor_id.value
@@ -106,6 +107,7 @@ class Reconciling:
             if is_terminal(task.state) or framework_id not in self.state.frameworks:
                 continue
             if agent.task(framework_id, task_id) is None:
+                agent.given_up_tasks.add((framework_id, task_id))
                 log.warning("Killing task %s of framework %s, given up on %s", task_id, framework_id, agent.id)
                 self.outbox.to_agent(
                     agent, internal.KillTaskMessage(framework_id=task.framework_id, task_id=task.task_id)

@@ -42,6 +42,8 @@ class AgentRecord:
         """By framework id, then task id."""
         self.killed_tasks: dict[str, set[str]] = {}
         """By framework id: kills to enforce when it comes back (S27)."""
+        self.given_up_tasks: set[tuple[str, str]] = set()
+        """(framework id, task id) of what it still had when it came back, and must end."""
         self.executors: dict[str, dict[str, ExecutorRecord]] = {}
         """By framework id, then executor id."""
         self.operations: dict[bytes, OperationRecord] = {}

@@ -11,13 +11,14 @@ import logging
 from messor.allocator.interfaces import Allocator
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
+from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
 from messor.master.state.task import TaskRecord
 from messor.master.tasks.statuses import NO_PID, made_update
 from messor.master.validation.scheduler_calls import UUID_SIZE
 from messor.model.ids import uuid_text
-from messor.model.task_states import TERMINAL_STATES, task_state_name
+from messor.model.task_states import TERMINAL_STATES, is_terminal, task_state_name
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
@@ -85,9 +86,19 @@ class TaskUpdates(Component):
         if task is None:
             self._invalid.value += 1
             log.warning("Could not look up task %s of framework %s for its status update", task_id, framework_id)
+            if (framework_id, task_id) in agent.given_up_tasks:
+                self._kill_given_up(agent, update)
             return
         self.apply(task, update)
         (self._valid if is_valid else self._invalid).value += 1
+
+    def _kill_given_up(self, agent: AgentRecord, update: internal.StatusUpdate) -> None:
+        """Kill a task again that was over for us when its agent came back with it: the first time was not heard."""
+        framework_id, task_id = update.framework_id, update.status.task_id
+        if is_terminal(update.status.state):
+            agent.given_up_tasks.discard((framework_id.value, task_id.value))
+        else:
+            self.outbox.to_agent(agent, internal.KillTaskMessage(framework_id=framework_id, task_id=task_id))
 
     def made_by_master(
         self, task: TaskRecord, state: int, reason: int, message: str, *, unreachable_time: v0.TimeInfo | None = None
