@@ -73,7 +73,7 @@ class DrfSorter:
 
         holdings: who knows what is held where; by default the sorter writes it down itself.
         """
-        self._pool = pool
+        self.pool = pool
         self._own = OwnHoldings() if holdings is None else None
         self.holdings: Holdings = holdings or self._own or OwnHoldings()
         self._version = -1
@@ -257,19 +257,19 @@ class DrfSorter:
             changed.count = count
 
     def _vector(self, scalars: Mapping[str, int]) -> Vector:
-        return self._pool.vector(scalars)
+        return self.pool.vector(scalars)
 
     def _room(self, node: Node) -> list[int]:
         """Give a node's sums, with room for all names there are."""
         totals = node.totals
-        missing = self._pool.count() - len(totals)
+        missing = self.pool.count() - len(totals)
         if missing > 0:
             totals += [0] * missing
         return totals
 
     def allocation(self, client: str) -> Mapping[str, int]:
         """Tell what a client holds."""
-        return self._pool.named(self._clients[client].totals)
+        return self.pool.named(self._clients[client].totals)
 
     def allocation_by_agent(self, client: str) -> Mapping[str, Resources]:
         """Tell what a client holds, by agent."""
@@ -287,7 +287,7 @@ class DrfSorter:
         """Tell what all clients hold. Not kept up at the root: rounds would pay for it at every offer."""
         sums: dict[str, int] = {}
         for node in self._root.children.values():
-            for name, milli in self._pool.named(node.totals).items():
+            for name, milli in self.pool.named(node.totals).items():
                 sums[name] = sums.get(name, 0) + milli
         return sums
 
@@ -303,7 +303,7 @@ class DrfSorter:
 
     def walk(self) -> Generator[str, None, None]:
         """Iterate lazily over a snapshot of the order."""
-        if self._rebuild or self._version != self._pool.version:
+        if self._rebuild or self._version != self.pool.version:
             self._rebuild_heaps()
         elif self._stale:
             self._settle()
@@ -345,7 +345,7 @@ class DrfSorter:
 
     def in_order(self, but: set[str]) -> Generator[str, None, None]:
         """Iterate over active clients that are not among these, which are many; the tree must be flat."""
-        if self._rebuild or self._version != self._pool.version:
+        if self._rebuild or self._version != self.pool.version:
             self._rebuild_heaps()
         elif self._stale:
             self._settle()
@@ -370,7 +370,7 @@ class DrfSorter:
 
     def first(self) -> Node | None:
         """Give the leaf whose turn it is; None when no client is active."""
-        if self._rebuild or self._version != self._pool.version:
+        if self._rebuild or self._version != self.pool.version:
             self._rebuild_heaps()
         elif self._stale:
             self._settle()
@@ -422,7 +422,7 @@ class DrfSorter:
 
     def _entry(self, node: Node) -> Entry:
         largest = 0.0
-        for have, size in zip(self._room(node), self._pool.sizes, strict=True):
+        for have, size in zip(self._room(node), self.pool.sizes, strict=True):
             if have:
                 part = (have // 1000 + have % 1000 / 1000.0) / size
                 largest = max(largest, part)
@@ -445,7 +445,7 @@ class DrfSorter:
             heapify(parent.heap)
 
     def _rebuild_heaps(self) -> None:
-        self._version = self._pool.version
+        self._version = self.pool.version
         self._rebuild = False
         for node in self._stale:
             node.stale = False
