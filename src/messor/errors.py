@@ -74,6 +74,12 @@ class UnsupportedMedia(InvalidRequest):
     status = 415
 
 
+class Unsupported(MesosError):
+    """Nobody can be answered that here."""
+
+    status = 501
+
+
 class NotNow(MesosError):
     """Try again later: recovering, or nobody leads."""
 

@@ -60,14 +60,14 @@ def _why(given: Any) -> int:
 
 def describe(answer: dict[str, Any], shown: int = SHOWN) -> list[str]:
     """Write an answer of ``/allocator/why`` for people; shown: how many agents to name for equal answers."""
-    lines = [_round_text(answer["round"])]
+    lines = [_round_text(answer["round"])] if answer["round"] is not None else []
     lines += answer["texts"]
     if "task" in answer:
         lines += ["", *answer["task"]["texts"]]
     for reason in answer.get("quota", ()):
         lines.append(reason["text"])
     for framework in answer["frameworks"]:
-        lines += ["", *_framework_lines(framework)]
+        lines += ["", *_framework_lines(framework, rounds_are_known=answer["round"] is not None)]
         for role in framework["roles"]:
             verdicts = [
                 one for one in answer["verdicts"] if (one["framework"], one["role"]) == (framework["id"], role["role"])
@@ -89,11 +89,12 @@ def _round_text(last: dict[str, Any]) -> str:
     return text + (" Rounds are paused." if last["is_paused"] else "")
 
 
-def _framework_lines(framework: dict[str, Any]) -> Iterable[str]:
+def _framework_lines(framework: dict[str, Any], *, rounds_are_known: bool) -> Iterable[str]:
     yield f"Framework '{framework['name']}' ({framework['id']}), {framework['state']}:"
     last = framework["last_offered_seconds_ago"]
     when = "was never offered anything here" if last is None else f"got its last offer {last:.1f} s ago"
-    yield f"  It {when} and holds {framework['offers_outstanding']} offers."
+    when = f"{when} and " if rounds_are_known else ""
+    yield f"  It {when}holds {framework['offers_outstanding']} offers."
 
 
 def _verdict_lines(verdicts: list[dict[str, Any]], known: set[str], shown: int) -> list[str]:

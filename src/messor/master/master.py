@@ -41,6 +41,7 @@ from messor.master.doors.allocator_views import AllocatorViews
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
+from messor.master.doors.offer_views import OfferConstraintsView, UnknownAllocatorViews
 from messor.master.doors.operation_calls import OperationCalls
 from messor.master.doors.operator_calls import OperatorCalls
 from messor.master.doors.registry_view import RegistryView
@@ -420,10 +421,15 @@ class Master(Actor):
             roles_view=roles_view,
             operator_calls=self.operator_calls,
         )
-        self.allocator_views: AllocatorViews | None = None
-        if isinstance(self.allocator, AllocatorService):  # the reasons of other allocators are their own
+        self.constraints_view = OfferConstraintsView(state=state, flags=flags, leadership=leadership)
+        self.allocator_views: AllocatorViews | UnknownAllocatorViews
+        if isinstance(self.allocator, AllocatorService):
             self.allocator_views = AllocatorViews(
                 state=state, allocator=self.allocator, leadership=leadership, host=self.host
+            )
+        else:  # the reasons of other allocators are their own
+            self.allocator_views = UnknownAllocatorViews(
+                state=state, flags=flags, leadership=leadership, clock=self.host.clock
             )
 
     def _build_cluster(self, roles_view: RolesView) -> None:
@@ -495,7 +501,8 @@ class Master(Actor):
             self.maintenance,
             self.operator_calls,
             self.endpoints_v0,
-            *([self.allocator_views] if self.allocator_views is not None else []),
+            self.constraints_view,
+            self.allocator_views,
         )
 
     # --- life --------------------------------------------------------------------------------------------------------

@@ -13,11 +13,10 @@ from messor.allocator.explanation import HeldOffer, Inquiry, Outcome, Reason, Su
 from messor.allocator.fitting import UNLIMITED, fit
 from messor.allocator.service import AllocatorService
 from messor.allocator.sorter import DEFAULT_WEIGHT
-from messor.errors import InvalidRequest, NotFound
+from messor.errors import InvalidRequest
 from messor.master.doors.task_situation import agent_trouble, describe_task, find_tasks, unknown_task
+from messor.master.doors.why_subjects import INACTIVE, LIMIT, Subjects, positive
 from messor.master.leadership import Leadership
-from messor.master.state.framework import FrameworkRecord
-from messor.master.state.lifecycles import FrameworkState
 from messor.master.state.tables import MasterState
 from messor.model.resource_text import parse_resources
 from messor.model.roles import is_subrole, validate_role
@@ -27,16 +26,6 @@ from messor.runtime.host import Host
 from messor.runtime.http import Request, Response
 from messor.wire.json_codec import dumps
 from messor.wire.media_types import JSON
-
-LIMIT = 1000
-"""How many combinations of agent, framework and role one answer looks at unless asked for more."""
-
-INACTIVE = {
-    FrameworkState.RECOVERED: "its scheduler has not come back since this master leads",
-    FrameworkState.INACTIVE: "its driver aborted and deactivated it",
-    FrameworkState.DISCONNECTED: "its scheduler is disconnected",
-    FrameworkState.COMPLETED: "it ended",
-}
 
 PAIR = tuple[str, str]
 
@@ -50,6 +39,7 @@ class AllocatorViews(Component):
         self.allocator = allocator
         self.leadership = leadership
         self.clock = host.clock
+        self.subjects = Subjects(state, self._roles)
 
     # --- why ---------------------------------------------------------------------------------------------------------
 
@@ -58,53 +48,13 @@ class AllocatorViews(Component):
         """Say why agents are offered or not: ``framework``, ``role``, ``task`` or ``about``; ``agent``, ``limit``."""
         self.leadership.check_leading(request)
         query = request.query
-        subject = self._subject(query)
-        agent_id = query.get("agent")
-        if agent_id is not None and agent_id not in self.state.agents:
-            raise NotFound(f"No agent '{agent_id}' is registered")
-        owner = self._framework(query["framework"]).id if subject[0] == "task" and query.get("framework") else None
-        limit = _positive(query.get("limit"), "limit", LIMIT)
+        subject, agent_id, owner = self.subjects.read(query), self.subjects.agent(query), self.subjects.owner(query)
+        limit = positive(query.get("limit"), "limit", LIMIT)
         return _reply(self._answer(subject, owner, agent_id, limit))
 
-    def _subject(self, query: dict[str, str]) -> PAIR:
-        """Find out what is asked about: a kind and an id; raises InvalidRequest or NotFound."""
-        given = [kind for kind in ("framework", "role", "task", "about") if query.get(kind)]
-        if len(given) != 1 and not (set(given) == {"task", "framework"}):
-            raise InvalidRequest("Expecting one of the query parameters 'framework', 'role', 'task' and 'about'")
-        kind, text = given[-1], query[given[-1]]
-        if kind == "framework":
-            return "framework", self._framework(text).id
-        if kind == "role":
-            validate_role(text)
-        if kind != "about":
-            return kind, text
-        return self._guess(text)
-
-    def _guess(self, text: str) -> PAIR:
-        """Take a text for a framework's id or name, a task, or a role, whichever exists; raises NotFound."""
-        if text in self.state.frameworks or any(one.info.name == text for one in self.state.frameworks.values()):
-            return "framework", self._framework(text).id
-        if find_tasks(self.state, text):
-            return "task", text
+    def _roles(self) -> set[str]:
         books = self.allocator.books
-        roles = {*books.sorters, *books.quotas, *books.roles.consumed}
-        if text in roles or any(is_subrole(role, text) for role in roles if role):
-            return "role", text
-        raise NotFound(f"There is no framework, task or role '{text}'; saying that it is a task or a role tells more")
-
-    def _framework(self, text: str) -> FrameworkRecord:
-        known = self.state.frameworks.get(text)
-        if known is not None:
-            return known
-        named_so = [one for one in self.state.frameworks.values() if one.info.name == text]
-        if len(named_so) == 1:
-            return named_so[0]
-        if named_so:
-            ids = ", ".join(one.id for one in named_so)
-            raise InvalidRequest(f"{len(named_so)} frameworks are named '{text}'; give the id of one: {ids}")
-        if text in self.state.completed_frameworks:
-            raise NotFound(f"Framework '{text}' ended: it is offered nothing any more")
-        raise NotFound(f"There is no framework '{text}'")
+        return {*books.sorters, *books.quotas, *books.roles.consumed}
 
     def _answer(self, subject: PAIR, owner: str | None, agent_id: str | None, limit: int) -> dict[str, Any]:
         """Put the answer together; owner: the framework whose task is asked about, where that was said."""
@@ -299,7 +249,7 @@ class AllocatorViews(Component):
         wanted = parse_resources(query.get("resources", ""))
         if not wanted:
             raise InvalidRequest("Expecting the query parameter 'resources', such as cpus:4%3Bmem:8192")
-        count = _positive(query.get("count"), "count", 1)
+        count = positive(query.get("count"), "count", 1)
         result = fit(self.allocator.books, role, wanted)
         return _reply(
             {
@@ -320,14 +270,6 @@ class AllocatorViews(Component):
 
 def _limited(copies: int) -> int | None:
     return copies if copies < UNLIMITED else None
-
-
-def _positive(text: str | None, name: str, default: int) -> int:
-    if text is None:
-        return default
-    if not text.isdecimal() or not int(text):
-        raise InvalidRequest(f"Expecting '{name}' to be a positive whole number, not '{text}'")
-    return int(text)
 
 
 def _reason(reason: Reason) -> dict[str, Any]:
