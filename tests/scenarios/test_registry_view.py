@@ -30,7 +30,7 @@ def test_a_callback_may_be_named(cluster: Cluster) -> None:
     """As for every old endpoint that gives JSON."""
     body = cluster.ask("GET", "/registrar(1)/registry?jsonp=show").body.decode()
     assert body.startswith("show(")
-    assert body.endswith(");")
+    assert body.endswith(")")
 
 
 def test_a_master_that_has_not_read_the_registry_shows_nothing(make_cluster: Callable[..., Cluster]) -> None:
