@@ -191,12 +191,13 @@ class Verbosity:
         """Start normal."""
         self.level = 0
         self._original = 0
-        self._lowest = logging.INFO
+        self._normal = logging.WARNING
         self._revert: Timer | None = None
 
     def configure(self, lowest: int, level: int) -> None:
         """Set what start-up says; ``lowest`` is the least severity that is logged when the level is 0."""
-        self._lowest = lowest
+        logging.getLogger().setLevel(lowest)
+        self.level = 0
         self._original = level
         self._apply(level)
 
@@ -214,8 +215,13 @@ class Verbosity:
             self._revert = clock.after(seconds, self._apply, self._original)
 
     def _apply(self, level: int) -> None:
+        root = logging.getLogger()
+        if level > 0 and self.level == 0:
+            self._normal = root.level  # which a program that has no flags of ours set itself
+            root.setLevel(logging.DEBUG)
+        elif level == 0 and self.level > 0:
+            root.setLevel(self._normal)
         self.level = level
-        logging.getLogger().setLevel(logging.DEBUG if level > 0 else self._lowest)
 
 
 VERBOSITY = Verbosity()
