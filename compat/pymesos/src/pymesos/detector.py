@@ -20,6 +20,7 @@ class MasterDetector:
         self.uri = uri if "://" in uri else f"zk://{uri}"
         self.agent = agent
         self._thread: NodeThread | None = None
+        self._detector: Any = None
 
     def start(self) -> None:
         """Begin; raises messor.errors.ConfigurationError for an address that makes no sense."""
@@ -30,7 +31,7 @@ class MasterDetector:
         except MesosError:
             thread.stop()
             raise
-        self._thread = thread
+        self._thread, self._detector = thread, detector
         thread.post(lambda: node.tasks.spawn(self._follow(detector), "detect the leading master"))
 
     async def _follow(self, detector: Any) -> None:
@@ -47,7 +48,8 @@ class MasterDetector:
             self.agent.detection_failed(error)
 
     def stop(self) -> None:
-        """End."""
+        """End, and the ZooKeeper session with it."""
         if self._thread is not None:
+            self._thread.post(self._detector.close)
             self._thread.stop()
             self._thread = None
