@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,16 +18,18 @@ AWARE = ("partition_aware",)
 
 
 class ErrorLog(logging.Handler):
-    """Keep what is logged as an error."""
+    """Keep what is logged as an error in this thread, in which the simulation runs."""
 
     def __init__(self) -> None:
         """Start empty."""
         super().__init__(logging.ERROR)
         self.lines: list[str] = []
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
-        self.lines.append(f"{record.name}: {record.getMessage()}")
+        if threading.get_ident() == self._thread:
+            self.lines.append(f"{record.name}: {record.getMessage()}")
 
 
 @pytest.fixture
