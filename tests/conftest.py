@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from support.leftovers import nothing_left
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts us in the background ignores SIGINT, and so would every program under test.
@@ -18,3 +21,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the modules and thousands of collected tests: they stay anyway."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let a module end with the threads, processes, listeners and settings it began with."""
+    with nothing_left(str(tmp_path_factory.getbasetemp())):
+        yield

@@ -18,9 +18,9 @@ PROGRAMS = Path(__file__).resolve().parent / "programs"
 STANDIN = Path(__file__).resolve().parent / "standin"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """One master and two agents, kept for all tests of this folder."""
+    """One master and two agents, kept for all tests of a module."""
     with LocalCluster(agents=2, work_dir=tmp_path_factory.mktemp("interop"), resources="cpus:4;mem:2048") as running:
         yield running
 

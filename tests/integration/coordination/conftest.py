@@ -19,7 +19,7 @@ from messor.local.leftovers import kill_leftovers
 from messor.local.probe import free_port
 from support.zookeeper import Ensemble, why_unavailable
 
-SECONDS = 20.0
+SECONDS = 60.0
 SESSION_SECONDS = 2.0
 """Long enough for a loaded machine to send its heartbeats in time, short enough to wait for."""
 
@@ -33,9 +33,9 @@ def wait_for(condition: Callable[[], Any], what: str, seconds: float = SECONDS) 
     return value
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ensemble]:
-    """Start three servers for all tests; skipped where there is no ZooKeeper, but not where everything must run."""
+    """Start three servers for a module; skipped where there is no ZooKeeper, but not where everything must run."""
     reason = why_unavailable()
     if reason is not None:
         if os.environ.get("CI") == "true":
