@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ IDS = {"sched1": "scheduler(1)", "sched2": "scheduler(1)", "sched3": "scheduler-
 LEFT_OUT = ("ResourceOffersMessage", "RescindResourceOfferMessage", "Ping")
 """When offers are made depends on the moment; rescinding them is tested elsewhere."""
 MASTER = "89570a6b-46b1-4ef7-8b6f-65cdb40ec1c1"
-SECONDS = 15.0
+SECONDS = 60.0
 RESOURCES = "cpus:4;mem:4096;disk:10240;ports:[31000-31099]"
 
 
@@ -160,9 +161,10 @@ class Peer:
         return [offer.id.value for message in found for offer in message.offers]
 
     def close(self) -> None:
-        """Vanish."""
-        self.listener.close()
-        for one in (*self.sockets, *self.links.values()):
+        """Vanish, and end the threads: only a shutdown wakes those that wait at a socket."""
+        for one in (self.listener, *self.sockets, *self.links.values()):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
 
 
@@ -177,6 +179,7 @@ class Play:
         self.master_id = ""
         self.expected: dict[str, list[Line]] = {name: [] for name in IDS}
         self.used: dict[str, str] = {}
+        self.begun = cluster.work_dir / "begun"
         self.end = cluster.work_dir / "end"
 
     def wait(self, what: str, condition: Any) -> None:
@@ -202,6 +205,9 @@ class Play:
     def say(self, line: Line) -> None:
         """Send a recorded message with the ids of this run."""
         peer = self.peers[line.peer]
+        if "RegisterExecutorMessage" in line.path:
+            # Before it has launched one, the agent shuts down whoever claims to be its executor.
+            self.wait("no executor was launched", self.begun.exists)
         message = parse(line.path, line.body)
         body = line.body
         if message is not None:
@@ -217,9 +223,12 @@ class Play:
             if f"{MASTER}-O" not in text:
                 names[text] = text.replace(MASTER, self.master_id)
             elif text not in self.used:
-                self.wait("no offer came", lambda: set(peer.offers()) - set(self.used.values()))
-                self.used[text] = peer.offers()[-1]
+                self.wait("no offer came", lambda: self._fresh(peer))
+                self.used[text] = self._fresh(peer)[-1]
         return names | self.used
+
+    def _fresh(self, peer: Peer) -> list[str]:
+        return [offer for offer in peer.offers() if offer not in self.used.values()]
 
     def _run_something_harmless(self, message: Message) -> None:
         """The recording's executor is not here: this test speaks for it, and has it exit when it was told to."""
@@ -231,7 +240,7 @@ class Play:
         for task in tasks:
             if task.HasField("executor"):
                 task.executor.command.Clear()
-                task.executor.command.value = f"while ! test -e {self.end}; do sleep 0.05; done"
+                task.executor.command.value = f"touch {self.begun}; while ! test -e {self.end}; do sleep 0.05; done"
 
     def close(self) -> None:
         """End all peers."""
@@ -244,8 +253,10 @@ def play(tmp_path: Path) -> Iterator[Play]:
     """A cluster like the recording's."""
     with LocalCluster(agents=1, work_dir=tmp_path, resources=RESOURCES) as cluster:
         playing = Play(cluster)
-        yield playing
-        playing.close()
+        try:
+            yield playing
+        finally:
+            playing.close()
 
 
 def test_the_recorded_conversation_goes_the_same_way(play: Play) -> None:
