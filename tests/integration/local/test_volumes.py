@@ -13,7 +13,7 @@ import pytest
 
 from messor import LocalCluster
 
-SECONDS = 30.0
+SECONDS = 60.0
 ROLE = "db"
 RESERVATIONS = [{"type": "DYNAMIC", "role": ROLE}]
 VOLUME_INFO = {"persistence": {"id": "v1"}, "volume": {"mode": "RW", "container_path": "data"}}
@@ -26,6 +26,7 @@ class Framework:
         """Subscribe."""
         self.address = address
         self.seen: list[dict[str, Any]] = []
+        """Events that nobody has asked for yet: task and operation updates come in any order."""
         self.offers: dict[str, dict[str, Any]] = {}
         """Those in hand, by id."""
         capabilities = [{"type": kind} for kind in ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE")]
@@ -38,25 +39,32 @@ class Framework:
         self.id = self.event("SUBSCRIBED")["framework_id"]
 
     def event(self, kind: str, fits: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
-        """Give the body of the next event of a kind that fits; task updates are acknowledged as they come."""
+        """Give the body of the first event of a kind that fits; task updates are acknowledged as they come."""
         deadline = time.monotonic() + SECONDS
+        looked = 0
         while time.monotonic() < deadline:
-            size = self.stream.readline()
-            event = json.loads(self.stream.read(int(size)))
-            self.seen.append(event)
-            body = event.get(event["type"].lower(), {})
-            if event["type"] == "OFFERS":
-                self.offers.update({offer["id"]["value"]: offer for offer in body["offers"]})
-            if event["type"] == "RESCIND":
-                self.offers.pop(body["offer_id"]["value"], None)
-            if event["type"] == "UPDATE" and "uuid" in body["status"]:
-                status = body["status"]
-                named = {key: status[key] for key in ("agent_id", "task_id", "uuid")}
-                self.call("ACKNOWLEDGE", acknowledge=named)
-            if event["type"] == kind and fits(body):
-                found: dict[str, Any] = body
-                return found
+            for number, event in enumerate(self.seen[looked:], looked):
+                body: dict[str, Any] = event.get(event["type"].lower(), {})
+                if event["type"] == kind and fits(body):
+                    del self.seen[number]
+                    return body
+            looked = len(self.seen)
+            self._read()
         raise AssertionError(f"no {kind} among {self.seen}")
+
+    def _read(self) -> None:
+        size = self.stream.readline()
+        event = json.loads(self.stream.read(int(size)))
+        self.seen.append(event)
+        body = event.get(event["type"].lower(), {})
+        if event["type"] == "OFFERS":
+            self.offers.update({offer["id"]["value"]: offer for offer in body["offers"]})
+        if event["type"] == "RESCIND":
+            self.offers.pop(body["offer_id"]["value"], None)
+        if event["type"] == "UPDATE" and "uuid" in body["status"]:
+            status = body["status"]
+            named = {key: status[key] for key in ("agent_id", "task_id", "uuid")}
+            self.call("ACKNOWLEDGE", acknowledge=named)
 
     def close(self) -> None:
         """Disconnect."""
@@ -144,6 +152,14 @@ def is_spoken_of(cluster: LocalCluster) -> int:
     )
 
 
+def wait_until_nothing_is_spoken_of(cluster: LocalCluster) -> None:
+    """Wait until all operations are acknowledged everywhere."""
+    deadline = time.monotonic() + SECONDS
+    while spoken := is_spoken_of(cluster):
+        assert time.monotonic() < deadline, f"{spoken} operations are still known"
+        time.sleep(0.05)
+
+
 def operator(address: str, kind: str, **body: Any) -> Any:
     """Make an operator call; gives its answer's body, or status and text when there is none."""
     connection = http.client.HTTPConnection(address, timeout=SECONDS)
@@ -176,7 +192,7 @@ def test_what_a_task_writes_into_a_volume_stays(cluster: LocalCluster) -> None:
     assert framework.ends("writer") == "TASK_FINISHED"
     (file,) = Path(cluster.agents[0].work_dir).glob("volumes/roles/db/v1/file")
     assert file.read_text() == "precious\n"
-    assert is_spoken_of(cluster) == 0
+    wait_until_nothing_is_spoken_of(cluster)
 
     offer = framework.offer_after(cluster.agents[0].restart, has_volume)
     read_only = {**VOLUME_INFO, "volume": {"mode": "RO", "container_path": "data"}}
@@ -203,7 +219,7 @@ def test_what_a_task_writes_into_a_volume_stays(cluster: LocalCluster) -> None:
     framework.close()
 
 
-def test_operators_take_what_is_offered_but_not_what_is_used(cluster: LocalCluster) -> None:
+def test_operators_take_what_is_offered_but_not_what_is_used(cluster: LocalCluster, tmp_path: Path) -> None:
     """Offers are rescinded to make room; volumes in use and resources in use are refused (O12, O13)."""
     framework = Framework(cluster.master)
     offer = framework.offer()
@@ -213,20 +229,19 @@ def test_operators_take_what_is_offered_but_not_what_is_used(cluster: LocalClust
     assert framework.event("RESCIND")["offer_id"] == offer["id"]
     assert operator(cluster.master, "CREATE_VOLUMES", agent_id=agent_id, volumes=plain[1:]) == (202, "")
     offer = framework.offer(has_volume)
-    framework.accept(offer, launch(offer, "user", "touch data/mine; sleep 2"))
+    end = tmp_path / "end"
+    framework.accept(offer, launch(offer, "user", f"touch data/mine; until test -e {end}; do sleep 0.1; done"))
     framework.event("UPDATE", lambda body: body["status"]["state"] == "TASK_RUNNING")
     refused = operator(cluster.master, "DESTROY_VOLUMES", agent_id=agent_id, volumes=plain[1:])
     assert refused == (400, "Invalid DESTROY operation: Persistent volumes in use")
     status, text = operator(cluster.master, "UNRESERVE_RESOURCES", agent_id=agent_id, resources=plain[:1])
     assert status == 409
     assert text.endswith(" does not contain disk(reservations: [(DYNAMIC,db)]):64")
+    end.touch()
     assert framework.ends("user") == "TASK_FINISHED"
     assert operator(cluster.master, "DESTROY_VOLUMES", agent_id=agent_id, volumes=plain[1:]) == (202, "")
     assert operator(cluster.master, "UNRESERVE_RESOURCES", agent_id=agent_id, resources=plain[:1]) == (202, "")
-    deadline = time.monotonic() + SECONDS
-    while is_spoken_of(cluster) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert is_spoken_of(cluster) == 0
+    wait_until_nothing_is_spoken_of(cluster)
     assert not list(Path(cluster.agents[0].work_dir).glob("volumes/roles/db/*"))
     framework.close()
 
