@@ -125,7 +125,7 @@ def test_mutated_conversations_crash_hang_and_leak_nothing(cluster: LocalCluster
             assert daemon.pid == pids[daemon.name], f"{daemon.name} died of mutation {seed}: {data!r}"
     for daemon, _ in targets:
         assert get("127.0.0.1", daemon.port, "/health")[0] == 200
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while open_files(daemon) > before[daemon.name] + 3 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert open_files(daemon) <= before[daemon.name] + 3, f"{daemon.name} leaks connections"

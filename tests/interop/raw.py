@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def post(

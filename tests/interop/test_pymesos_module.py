@@ -83,7 +83,7 @@ def test_minimal_programs_run_until_ctrl_c(cluster: LocalCluster, tmp_path: Path
 
 def wait_for(log: Path, texts: list[str]) -> None:
     """Poll the programs' output."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while missing := [text for text in texts if text not in log.read_text()]:
         assert time.monotonic() < deadline, f"{missing} never came:\n{log.read_text()[-4000:]}"
         time.sleep(0.05)

@@ -13,7 +13,7 @@ from pathlib import Path
 JAR = Path("/usr/share/java/zookeeper.jar")
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 CONFIG = """tickTime=200
 initLimit=25

@@ -66,7 +66,7 @@ class Program:
             "--quiet",
         ]
 
-    async def until(self, condition: Callable[[], Any], seconds: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], Any], seconds: float = 60.0) -> None:
         """Wait for something the master sees."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -76,7 +76,7 @@ class Program:
     async def acknowledged(self, state: int) -> v0.TaskStatus:
         """Acknowledge updates until one in that state came."""
         done = 0
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while True:
             messages = self.master.received(internal.StatusUpdateMessage)
             for message in messages[done:]:
@@ -166,7 +166,7 @@ def test_sandboxes_and_state_can_be_seen(tmp_path: Path) -> None:
 def refusal(*flags: str) -> str:
     """Run an agent that must not start; gives all it says on stderr."""
     command = [sys.executable, "-m", "messor.agent.main", *flags]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return done.stderr

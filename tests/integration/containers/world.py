@@ -15,7 +15,7 @@ from messor.linux import processes
 from messor.protos import v0
 from messor.runtime.node import Node
 
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 
 class World:

@@ -164,7 +164,7 @@ def test_a_master_without_the_credentials_ends_with_a_sentence(ensemble: Ensembl
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1

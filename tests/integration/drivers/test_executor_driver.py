@@ -191,7 +191,7 @@ def test_s55_a_stubborn_executor_kills_itself_after_the_grace_period(stage: Stag
     wait_for(lambda: agent.received(internal.RegisterExecutorMessage), "registration")
     pid = agent.last_sender(internal.RegisterExecutorMessage)
     stage.do(lambda: agent.send(pid, internal.ShutdownExecutorMessage()))
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert output == b"asked\n"
     assert process.returncode == -signal.SIGKILL
 

@@ -93,7 +93,7 @@ def test_s12_a_mock_scheduler_checks_what_a_real_master_tells(
     driver = MesosSchedulerDriver(scheduler, info(), cluster.master, transport=transport)
     drivers.append(driver)
     driver.start()
-    scheduler.verify(within=10)
+    scheduler.verify(within=60)
     assert scheduler.names()[0] == "registered"
     assert scheduler.wait_for("resourceOffers")[0][0].slave_id.value
 
@@ -557,9 +557,9 @@ def test_s79_payloads_are_bytes_end_to_end(
     driver = MesosSchedulerDriver(scheduler, info(), cluster.master, transport=transport)
     drivers.append(driver)
     driver.start()
-    _, _, data = scheduler.wait_for("frameworkMessage", within=20)
+    _, _, data = scheduler.wait_for("frameworkMessage", within=60)
     assert data == ALL_BYTES[::-1] + b"\x00\xff" + ALL_BYTES
-    (last,) = scheduler.wait_for("statusUpdate", 2, within=20)
+    (last,) = scheduler.wait_for("statusUpdate", 2, within=60)
     statuses = [heard.arguments[0] for heard in scheduler.calls if heard.name == "statusUpdate"]
     assert [status.data for status in statuses] == [ALL_BYTES, b"\x00\xff" + ALL_BYTES]
     assert last.state == mesos_pb2.TASK_FINISHED

@@ -252,7 +252,7 @@ def test_s48_an_example_runs_as_a_program(cluster: LocalCluster) -> None:
     """From a shell, given the master; the others are run by tests/integration/local."""
     program = ROOT / "examples" / "balloon_framework.py"
     arguments = [sys.executable, str(program), cluster.master, "--help"]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0
     assert "--task_memory" in done.stdout
 

@@ -41,7 +41,7 @@ def sleeper(cluster: LocalCluster) -> Iterator[str]:
             break
     yield "sleeper"
     running.terminate()
-    running.communicate(timeout=20)
+    running.communicate(timeout=60)
 
 
 def messor(cluster: LocalCluster, *arguments: str, environment: bool = False) -> subprocess.CompletedProcess[str]:
@@ -150,7 +150,7 @@ def test_top_refreshes_a_terminal_until_it_is_interrupted(cluster: LocalCluster,
         while select.select([ours], [], [], 30)[0]:
             seen += os.read(ours, 65536)
     os.close(ours)
-    assert running.wait(timeout=20) == 0
+    assert running.wait(timeout=60) == 0
     assert seen.rstrip().endswith(b"\x1b[?1049l")
 
 

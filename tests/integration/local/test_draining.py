@@ -23,7 +23,7 @@ def agents(client: BlockingMasterClient) -> list[Agent]:
     return list(client.ask(calls.get_agents()).agents)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until a condition holds; fails when it does not."""
     until = time.monotonic() + seconds
     while not condition():
@@ -47,7 +47,7 @@ def test_an_agent_drains_and_is_gone_the_second_time(tmp_path: Path) -> None:
         client = stack.enter_context(BlockingMasterClient(cluster.master))
         (agent,) = agents(client)
         client.ask(calls.drain_agent(agent.agent_info.id.value, max_grace_seconds=2))
-        rest, _ = task.communicate(timeout=30)
+        rest, _ = task.communicate(timeout=60)
         assert task.returncode != 0
         assert "REASON_AGENT_DRAINING" in rest or "REASON_SLAVE_DRAINING" in rest, rest
         wait_for(lambda: agents(client)[0].drain_info.state == v1.DRAINED)

@@ -17,7 +17,7 @@ from mesos.native import MesosSchedulerDriver
 from messor import LocalCluster
 from messor.local.probe import get, get_json
 
-SECONDS = 20.0
+SECONDS = 60.0
 TRANSPORTS = pytest.mark.parametrize("transport", ["libprocess", "http", "http+json"])
 
 EXECUTOR = """

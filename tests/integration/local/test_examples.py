@@ -80,7 +80,7 @@ def test_shards_keep_their_data_in_volumes(cluster: LocalCluster) -> None:
     done = run(str(EXAMPLES / "persistent_volume.py"), f"--master={cluster.master}", "--role=db")
     assert done.returncode == 0, done.stdout
     assert "Done: 2 volumes made, used and destroyed" in done.stdout
-    deadline = time.monotonic() + 20  # the framework does not wait for the agents
+    deadline = time.monotonic() + 60  # the framework does not wait for the agents
     while volumes(cluster) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert volumes(cluster) == []
@@ -142,7 +142,7 @@ def test_operator_events_shows_what_happens(cluster: LocalCluster) -> None:
     first = [watcher.stdout.readline() for _ in range(3)]
     assert [line.startswith("agent 127.0.0.1 with cpus 8") for line in first[:2]] == [True, True]
     ends_well(str(EXAMPLES / "hello_scheduler.py"), cluster.master)
-    said, _ = watcher.communicate(timeout=30)
+    said, _ = watcher.communicate(timeout=60)
     assert watcher.returncode == 0
     assert first[2] == "subscribed\n"
     assert "new task hello-1" in said

@@ -20,7 +20,7 @@ from messor import LocalCluster
 RECORDING = Path(__file__).parent / "recorded_losses.txt"
 KINDS = {"aware-ckpt": "ta", "aware-nockpt": "tb", "plain-nockpt": "tn", "plain-ckpt": "tx"}
 """Kind of framework and the name of its first task; later rounds put a number before it."""
-WAIT = 20.0
+WAIT = 60.0
 SIGNALS = {"SIGSTOP": signal.SIGSTOP, "SIGCONT": signal.SIGCONT, "SIGUSR1": signal.SIGUSR1}
 FLAGS = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "2"}
 NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}(?:-(S\d))?")

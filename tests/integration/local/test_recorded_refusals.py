@@ -54,7 +54,7 @@ def said_by(program: str, command: list[str], settings: dict[str, str]) -> list[
     except ConfigurationError as error:
         return str(error).splitlines()
     arguments = [sys.executable, "-m", f"messor.{program}.main", *command]
-    done = subprocess.run(arguments, env=settings, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(arguments, env=settings, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.splitlines()

@@ -119,7 +119,7 @@ def test_an_executor_that_does_not_come_back_is_gone(desk: Desk) -> None:
     agent = desk.cluster.agents[0]
     ids = f'"framework_id":{{"value":"{desk.framework.framework_id}"}},"executor_id":{{"value":"e-x"}}'
     body = f'{{"type":"SUBSCRIBE",{ids},"subscribe":{{}}}}'.encode()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not list(agent.work_dir.glob("meta/slaves/*/frameworks/*/executors/e-x/runs/*/http.marker")):
         assert time.monotonic() < deadline
         _subscribe(agent.port, body)

@@ -34,7 +34,7 @@ def command(*flags: str) -> list[str]:
 
 def refusal(*flags: str) -> str:
     """Run a master that must not start; gives its last line on stderr."""
-    done = subprocess.run(command(*flags), env=ENVIRONMENT, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command(*flags), env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
@@ -61,7 +61,7 @@ def master(port: int, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def wait_for(port: int) -> None:
     """Wait until somebody listens."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -134,7 +134,7 @@ def test_help_and_version_are_no_errors(tmp_path: Path) -> None:
     """They go to stdout, with status 0, whatever else is wrong."""
     for flag, text in (("--help", "Usage: mesos-master"), ("--version", "mesos 1.11.0")):
         done = subprocess.run(
-            command(flag), env=ENVIRONMENT, capture_output=True, text=True, timeout=20, check=False, cwd=tmp_path
+            command(flag), env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(text)
@@ -169,4 +169,4 @@ def test_a_master_ends_at_once_when_told_to(tmp_path: Path) -> None:
     port = free_port()
     with master(port, f"--work_dir={tmp_path}") as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) in (0, -signal.SIGTERM)
+        assert process.wait(timeout=60) in (0, -signal.SIGTERM)

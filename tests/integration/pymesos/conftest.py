@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-SECONDS = 10.0
+SECONDS = 60.0
 END = object()
 
 

@@ -115,7 +115,7 @@ class Talker(Actor):
             raise
         return text_response(200, f"streamed {sum(map(len, self.bodies))}")
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until something the actor hears makes a condition true."""
         if not condition():
             event = asyncio.Event()
@@ -198,17 +198,17 @@ class Raw:
         """Read that many replies of known length: (status, headers, body)."""
         found = []
         for _ in range(count):
-            head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)).decode()
+            head = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 60)).decode()
             lines = head.split("\r\n")
             headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines[1:] if line)}
-            body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), 5)
+            body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), 60)
             found.append((int(lines[0].split()[1]), headers, body))
         return found
 
     async def everything(self) -> bytes:
         """Read until the node closes."""
         try:
-            return await asyncio.wait_for(self.reader.read(-1), 5)
+            return await asyncio.wait_for(self.reader.read(-1), 60)
         except ConnectionError:
             return b""
 

@@ -141,14 +141,14 @@ def test_signals_end_a_program_in_good_order(number: int, status: int) -> None:
 def test_a_refused_configuration_is_one_line_and_status_1() -> None:
     """Nothing else on stderr."""
     with start("refuse") as program:
-        _, stderr = program.communicate(timeout=10)
+        _, stderr = program.communicate(timeout=60)
         assert (program.returncode, stderr) == (1, "This cannot be\n")
 
 
 def test_exit_ends_the_process_at_once_with_one_line() -> None:
     """Status and sentence as Mesos gives them."""
     with start("exit") as program:
-        _, stderr = program.communicate(timeout=10)
+        _, stderr = program.communicate(timeout=60)
         assert (program.returncode, stderr) == (3, "EXIT with status 3: It is over\n")
 
 

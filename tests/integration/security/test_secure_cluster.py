@@ -24,7 +24,7 @@ from messor.local.leftovers import kill_leftovers
 from messor.local.probe import free_port
 from messor.protos import v0
 
-SECONDS = 20.0
+SECONDS = 60.0
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LIBPROCESS_IP": "127.0.0.1"}
 
 CREDENTIALS = {"alice": "s1", "bob": "s3", "agentp": "s2"}
@@ -293,7 +293,7 @@ def test_a_command_is_run_for_who_proves_it(secure: Secure, flags: list[str], st
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == status
@@ -303,7 +303,7 @@ def test_a_command_is_run_for_who_proves_it(secure: Secure, flags: list[str], st
 def last_words(module: str, *flags: object) -> str:
     """Run a daemon that must end with status 1; gives its last line on stderr."""
     command = [sys.executable, "-m", module, "--ip=127.0.0.1", "--port=0", *map(str, flags)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
