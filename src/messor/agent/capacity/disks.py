@@ -41,7 +41,7 @@ def _make_path(disk: Disk, resource: v0.Resource, work_dir: str) -> None:
     root = os.path.join(work_dir, path.root)
     try:
         disk.make_folder(root)
-    except DiskFailed as error:
+    except (DiskFailed, NotFound) as error:  # a file may be where a folder above it should be
         raise ConfigurationError(f"Failed to create DiskInfo path directory '{root}': {error}") from error
 
 
