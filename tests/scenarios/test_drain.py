@@ -62,6 +62,17 @@ def test_a_draining_agent_kills_its_tasks_and_says_why(cluster: Cluster, *, http
     assert reason(framework.last("again")) != "SLAVE_DRAINING"
 
 
+def test_draining_outlives_an_executors_broken_connection(cluster: Cluster) -> None:
+    """The kill that was lost with it is repeated when the executor is back, not when the operator asks again."""
+    framework = cluster.framework("f", http=True, capabilities=AWARE, checkpoint=True)
+    running(cluster, framework, task_id="t", executor="v1-executor")
+    (host,) = [host for name, host in cluster.hosts.items() if name.startswith("executor-")]
+    cluster.network.reset_http(host)
+    drain(cluster)
+    cluster.advance(30)
+    assert shown(cluster)["drain_info"]["state"] == "DRAINED"
+
+
 def test_draining_waits_for_acknowledgements(cluster: Cluster) -> None:
     """An update nobody acknowledged could get lost with the agent; meanwhile it cannot be put back."""
     framework = cluster.framework("f", http=True, capabilities=AWARE, checkpoint=True)

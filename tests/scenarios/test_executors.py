@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from messor.errors import ConnectionLost
+from messor.runtime.http import Request
 from messor.simulation.cluster import Cluster
+from messor.simulation.http import ClientConnection
 from support.clusters import AWARE, running, told
 
 
@@ -60,3 +65,35 @@ def test_an_ended_command_executor_leaves_nothing_behind(cluster: Cluster) -> No
     assert cluster.master.state.agents[cluster.agents[0].id].total_used().cpus == 0
     assert [one for _, one in cluster.agents[0].actor.tables.executors()] == []
     assert framework.lost_executors == []
+
+
+@pytest.mark.parametrize("executor", ["", "v1-executor", "v1-driver"])
+def test_an_update_made_while_an_executor_subscribes_again_is_heard(cluster: Cluster, executor: str) -> None:
+    """It is in no SUBSCRIBE, and nobody would ask for it."""
+    framework = cluster.framework(checkpoint=True, failover_timeout=1e6)
+    task = running(cluster, framework, "sleep 30", executor=executor)
+    agent = cluster.agents[0]
+    agent.kill()
+    agent.start()
+    agent.freeze()  # SUBSCRIBE waits in its socket
+    cluster.advance(40)
+    agent.thaw()
+    cluster.run_until(lambda: "FINISHED" in framework.states(task), within=100)
+
+
+@pytest.mark.parametrize("executor", ["", "v1-executor", "v1-driver"])
+def test_an_update_that_is_lost_with_its_connection_is_sent_again(cluster: Cluster, executor: str) -> None:
+    """Although the event stream holds, so that the executor does not subscribe again."""
+    framework = cluster.framework(checkpoint=True)
+    task = running(cluster, framework, "sleep 30", executor=executor)
+    (host,) = [host for name, host in cluster.hosts.items() if name.startswith("executor-")]
+
+    def lose_update(connection: ClientConnection, request: Request) -> None:
+        if connection.host is host and b"exited with status 0" in request.body:
+            cluster.network.requesters.remove(lose_update)
+            connection.close()
+            raise ConnectionLost("broken on the way")
+
+    cluster.network.requesters.append(lose_update)
+    cluster.run_until(lambda: "FINISHED" in framework.states(task), within=60)
+    assert lose_update not in cluster.network.requesters

@@ -127,3 +127,14 @@ def test_calls_name_their_type_on_the_wire(cluster: Cluster) -> None:
     assert kinds[0] == "ACCEPT"
     assert "KILL" in kinds
     assert "ACKNOWLEDGE" in kinds
+
+
+@pytest.mark.parametrize("executor", ["v1-executor", "v1-driver"])
+def test_a_kill_that_an_executor_missed_is_repeated_when_it_is_back(cluster: Cluster, executor: str) -> None:
+    """Its event stream broke just when the kill came."""
+    framework = cluster.framework(checkpoint=True)
+    task = running(cluster, framework, executor=executor)
+    (host,) = [host for name, host in cluster.hosts.items() if name.startswith("executor-")]
+    cluster.network.reset_http(host)
+    framework.kill(task)
+    cluster.run_until(lambda: "KILLED" in framework.states(task), within=30)

@@ -284,6 +284,7 @@ class HttpExecutor(SimulatedExecutor):
     def started(self) -> None:
         """Subscribe."""
         self._was_connected = False
+        self._listed: set[bytes] = set()
         self.host.tasks.spawn(self._subscribe(), "executor SUBSCRIBE")
 
     async def _subscribe(self) -> None:
@@ -300,6 +301,7 @@ class HttpExecutor(SimulatedExecutor):
         call.subscribe.unacknowledged_tasks.extend(self.unacknowledged_tasks.values())
         for update in self.unacknowledged.values():
             self._fill(call.subscribe.unacknowledged_updates.add(), update)
+        self._listed = set(self.unacknowledged)
         headers = {"Content-Type": PROTOBUF, "Accept": PROTOBUF}
         self._connection = self.host.network.http(self.agent.ip, self.agent.port)
         stream = await self.host.network.http(self.agent.ip, self.agent.port).stream(
@@ -320,6 +322,9 @@ class HttpExecutor(SimulatedExecutor):
                 self._was_connected = True
                 self.agent_id = event.subscribed.slave_info.id.value
                 self.connected()
+                for uuid, update in self.unacknowledged.items():
+                    if uuid not in self._listed:
+                        self.deliver_update(update)
             case kinds.LAUNCH:
                 self.launch(event.launch.task)
             case kinds.LAUNCH_GROUP:
@@ -366,7 +371,11 @@ class HttpExecutor(SimulatedExecutor):
         self.host.tasks.spawn(self._posted(call), v0_executor.Call.Type.Name(call.type))
 
     async def _posted(self, call: v0_executor.Call) -> None:
-        """Send on the second connection; what is lost is sent again with the next SUBSCRIBE."""
+        """Send on the second connection; updates are sent again on a new one, or with the next SUBSCRIBE."""
         body = evolve(call).SerializeToString()
-        with suppress(ConnectionLost):
+        try:
             await self._connection.request("POST", self._path(), {"Content-Type": PROTOBUF}, body)
+        except ConnectionLost:
+            await self.host.tasks.sleep(self.RETRY)
+            if self.is_connected and call.update.status.uuid in self.unacknowledged:
+                self._post(call)

@@ -44,7 +44,7 @@ class Exchange:
     # --- server's half ------------------------------------------------------------------------------------------------
 
     def _reached_server(self) -> None:
-        if self.error is not None:
+        if self.error is not None or self.network.is_severed(self.client.address, self.target):
             return
         server = self.network.processes.get(self.target)
         if server is None:
@@ -52,6 +52,10 @@ class Exchange:
             return
         self.server = server
         self._record("request", self.client.name, server.name, f"{self.request.method} {self.request.path}")
+        if not self.streaming and self.network.repeats():
+            first = server.directory.answer(self.request)
+            if not isinstance(first, Response):
+                server.tasks.spawn(_ignored(first), "answer nobody reads")
         answer = server.directory.answer(self.request)
         if isinstance(answer, Response):
             self._answered(server, answer)
@@ -176,7 +180,7 @@ class Exchange:
         self.network.carry(self.target, self.client.address, self._at_client, call, arguments)
 
     def _at_client(self, call: object, arguments: tuple[object, ...]) -> None:
-        if self.client.is_alive:
+        if self.client.is_alive and not self.network.is_severed(self.target, self.client.address):
             call(*arguments)  # type: ignore[operator]
 
     def _record(self, kind: str, sender: str, receiver: str, name: str, body: bytes | None = None) -> None:
@@ -276,6 +280,10 @@ class StreamedReply:
     def close(self) -> None:
         """Close the connection under it."""
         self._exchange.close()
+
+
+async def _ignored(answer: Awaitable[Response]) -> None:
+    await answer
 
 
 def _reply_headers(response: Response) -> dict[str, str]:

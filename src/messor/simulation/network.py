@@ -110,6 +110,11 @@ class Network:
         self._connections: dict[tuple[Address, Address], Connection] = {}
         self._last: dict[tuple[Address, Address], float] = {}
         self._cut: dict[tuple[str, str], None] = {}
+        self._severed: dict[tuple[str, str], None] = {}
+        """Machines between which everything is lost until the connections break."""
+        self._breaking: list[Watch] = []
+        self._repeated: list[int] = []
+        """How many HTTP requests to let pass before the next one that arrives twice."""
         self._held: list[tuple[Address, Address, Callable[..., object], tuple[Any, ...]]] = []
         self._late: dict[tuple[Address, Address], int] = {}
         """How much that was held back is still to arrive: what is on its way must not overtake it."""
@@ -141,10 +146,38 @@ class Network:
         self._duplicated.append(watch)
         return watch
 
+    def break_at(
+        self, message: type[Message] | str, *, times: int | None = 1, to: object = None, sender: object = None
+    ) -> Watch:
+        """Lose the next messages of a type as networks do: the connection breaks with them, and both sides notice."""
+        watch = Watch(_name(message), to, sender, times)
+        self._breaking.append(watch)
+        return watch
+
+    def repeat_request(self, after: int = 0) -> None:
+        """Let an HTTP request arrive twice, as proxies do that try again; after: how many to let pass before it."""
+        self._repeated.append(after)
+
     def deliver_all(self) -> None:
-        """Forget every ``drop`` and ``duplicate``."""
+        """Forget every ``drop``, ``break_at``, ``duplicate`` and ``repeat_request``."""
         self._dropped.clear()
+        self._breaking.clear()
         self._duplicated.clear()
+        self._repeated.clear()
+
+    def sever(self, one: object, other: object, *, one_way: bool = False) -> None:
+        """Lose everything that two machines send each other until ``mend``; one_way: only what the first sends."""
+        first, second = self._machine(one), self._machine(other)
+        self._severed[first, second] = None
+        if not one_way:
+            self._severed[second, first] = None
+        self.fault("sever", f"{first}>{second}" if one_way else f"{first} {second}")
+
+    def mend(self) -> None:
+        """Let severed machines notice that their connections broke, and make new ones."""
+        severed, self._severed = self._severed, {}
+        for pair in dict.fromkeys(tuple(sorted(pair)) for pair in severed):
+            self.reset(*pair)
 
     def partition(self, one: Iterable[object], other: Iterable[object], *, one_way: bool = False) -> None:
         """Cut two groups of machines off each other; one_way: only what the first sends is lost."""
@@ -174,6 +207,22 @@ class Network:
         for exchange in list(self.exchanges):
             if {exchange.client.address[0], exchange.target[0]} == pair:
                 exchange.reset()
+
+    def reset_http(self, process: SimulatedHost) -> None:
+        """Break every HTTP connection that a process made; both sides notice."""
+        self.fault("reset", process.name)
+        for exchange in list(self.exchanges):
+            if exchange.client is process:
+                exchange.reset()
+
+    def repeats(self) -> bool:
+        """Tell whether the HTTP request that just arrived arrives twice."""
+        for position, left in enumerate(self._repeated):
+            if left == 0:
+                del self._repeated[position]
+                return True
+            self._repeated[position] = left - 1
+        return False
 
     def fault(self, what: str, detail: str) -> None:
         """Put something that the test did into the trace."""
@@ -218,6 +267,12 @@ class Network:
         for watch in self._dropped:
             if watch.takes(envelope):
                 self._lose(envelope)
+                return
+        for watch in self._breaking:
+            if watch.takes(envelope):
+                self._lose(envelope)
+                if host.address[0] != target[0]:
+                    self.reset(host, target[0])
                 return
         lost = self.loss and host.address != target and self.random.random() < self.loss
         if lost or (self.is_cut(host.address, target) and not self.retransmits):
@@ -275,9 +330,13 @@ class Network:
 
     # --- arrivals -----------------------------------------------------------------------------------------------------
 
+    def is_severed(self, source: Address, target: Address) -> bool:
+        """Whether what one machine sends the other is lost now."""
+        return (source[0], target[0]) in self._severed
+
     def _arrive(self, source: SimulatedHost, envelope: Envelope) -> None:
         target = envelope.receiver.address
-        if self.is_cut(source.address, target):
+        if self.is_cut(source.address, target) or self.is_severed(source.address, target):
             self._lose(envelope)
             return
         process = self.processes.get(target)

@@ -98,6 +98,7 @@ class Subscriptions(Component):
         for update in message.updates:
             self._updates.from_executor(update, sender)
         self._drop_undelivered(framework, executor, (task.task_id.value for task in message.tasks))
+        self._kill_again(executor)
         self._deliveries.changed(executor)
 
     def _connected(self, executor: Executor, pid: Upid) -> None:
@@ -152,6 +153,7 @@ class Subscriptions(Component):
         self._drop_undelivered(
             framework, executor, (task.task_id.value for task in call.subscribe.unacknowledged_tasks)
         )
+        self._kill_again(executor)
         self._give_tasks(framework, executor)
 
     def _send_subscribed(self, framework: Framework, executor: Executor, stream: ExecutorStream) -> None:
@@ -188,6 +190,12 @@ class Subscriptions(Component):
                     executor_id=executor.id,
                 )
                 self._updates.from_agent(update, executor)
+
+    def _kill_again(self, executor: Executor) -> None:
+        """Repeat kills that an executor may have missed while it was not connected."""
+        for task_id, kill in executor.kills.items():
+            log.info("Asking executor '%s' again to kill task %s", executor.id, task_id)
+            self._outbox.to_executor(executor, kill)
 
     def _give_tasks(self, framework: Framework, executor: Executor) -> None:
         if not executor.queued and not executor.launched and not executor.was_sent_tasks:

@@ -59,6 +59,7 @@ class Executor:
         "is_command",
         "is_delivering",
         "is_starting",
+        "kills",
         "launch_time",
         "launched",
         "pending_termination",
@@ -108,6 +109,8 @@ class Executor:
         self.remembered: set[str] = set()
         """Queued tasks that are checkpointed already."""
         self.launched: dict[str, Task] = {}
+        self.kills: dict[str, internal.KillTaskMessage] = {}
+        """The latest kill of live tasks: said again to an executor that connects again, for it may have missed it."""
         self.terminated: dict[str, Task] = {}
         self.completed: deque[Task] = deque(maxlen=MAX_COMPLETED_TASKS)
         self.pending_termination: PendingTermination | None = None
@@ -162,6 +165,7 @@ class Executor:
         if not task.is_terminal:
             return False
         self.terminated[task_id] = self.launched.pop(task_id)
+        self.kills.pop(task_id, None)
         self.resources -= Resources.of(task.info.resources)
         return True
 

@@ -95,6 +95,8 @@ class Kills(Component):
             self._shutdowns.shut_down(executor)
 
     def _pass_on(self, executor: Executor, message: internal.KillTaskMessage) -> None:
+        if message.task_id.value in executor.launched:
+            executor.kills[message.task_id.value] = message
         try:
             self._outbox.to_executor(executor, message)
         except ConnectionLost as error:

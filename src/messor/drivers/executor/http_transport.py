@@ -10,7 +10,7 @@ from messor.drivers.executor.environment import ExecutorEnvironment
 from messor.drivers.executor.interfaces import ExecutorTransportEvents
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import internal, v0, v1_executor
-from messor.runtime.host import Host, HttpConnection, ReplyStream, Running
+from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
 from messor.wire.recordio import RecordDecoder
 from messor.wire.versions import devolve, evolve
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 PROTOBUF = "application/x-protobuf"
 PATH = "/slave(1)/api/v1/executor"
+RESEND_SECONDS = 1.0
 HEADERS = {"Content-Type": PROTOBUF, "Accept": PROTOBUF}
 
 Call = v1_executor.Call
@@ -39,6 +40,9 @@ class HttpExecutorTransport:
         self._events: ReplyStream | None = None
         self._subscription: Running | None = None
         self._closed = False
+        self._listed: set[bytes] = set()
+        """Uuids of the updates in the latest SUBSCRIBE."""
+        self._again: Timer | None = None
 
     # --- what the session asks ---------------------------------------------------------------------------------------
 
@@ -76,6 +80,8 @@ class HttpExecutorTransport:
         self._drop()
         if self._subscription is not None:
             self._subscription.cancel()
+        if self._again is not None:
+            self._again.cancel()
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -98,9 +104,25 @@ class HttpExecutorTransport:
             if self._calls is not None:
                 self._calls.close()
                 self._calls = None
+            if self._again is None and not self._closed:
+                # While the event stream holds there is no SUBSCRIBE for it to go with.
+                self._again = self._host.clock.after(RESEND_SECONDS, self._send_again)
             return
         if reply.status != 202:
             log.error("The agent refused %s with %d: %s", name, reply.status, reply.body.decode(errors="replace"))
+
+    def _send_again(self) -> None:
+        """Send the updates that may have got lost with the connection for calls."""
+        self._again = None
+        if self._events is not None:
+            for update in self._session.unacknowledged[1]:
+                self.send_update(update)
+
+    def _send_late(self) -> None:
+        """Send the updates that the latest SUBSCRIBE lacks: sent before, they may have been refused."""
+        for update in self._session.unacknowledged[1]:
+            if update.uuid not in self._listed:
+                self.send_update(update)
 
     def _drop(self) -> None:
         for connection in (self._events, self._calls):
@@ -128,6 +150,7 @@ class HttpExecutorTransport:
         call.subscribe.unacknowledged_tasks.extend(evolve(task) for task in tasks)
         for update in updates:
             call.subscribe.unacknowledged_updates.add(status=evolve(update.status))
+        self._listed = {update.uuid for update in updates}
         connection = self._host.network.http(*self._environment.endpoint)
         stream = await connection.stream("POST", PATH, HEADERS, call.SerializeToString())
         if stream.status != 200:
@@ -151,6 +174,7 @@ class HttpExecutorTransport:
                 subscribed = event.subscribed
                 infos = (subscribed.executor_info, subscribed.framework_info, subscribed.agent_info)
                 session.on_registered(*(devolve(info) for info in infos))
+                self._send_late()
             case Event.LAUNCH:
                 session.on_launch(devolve(event.launch.task))
             case Event.LAUNCH_GROUP:

@@ -48,6 +48,8 @@ class CommandExecutor:
         self._task: v1.TaskInfo | None = None
         self._task_is_unacknowledged = False
         self._unacknowledged: dict[bytes, v1.TaskStatus] = {}
+        self._listed: set[bytes] = set()
+        """Uuids of the updates in the latest SUBSCRIBE."""
         self._outbox: list[bytes] = []
         self._announces_killing = False
         self._shutting_down = False
@@ -149,6 +151,7 @@ class CommandExecutor:
             return
         # What waited in the outbox travels inside the call.
         self._outbox.clear()
+        self._listed = set(self._unacknowledged)
         self._retry_at = None
 
     def _disconnected(self, now: float, error: ConnectionLost) -> None:
@@ -234,6 +237,9 @@ class CommandExecutor:
         self._lost_at = None
         if self._ended is None:
             self._give_up_at = None
+        # What was sent meanwhile may have been refused: the agent did not know us yet.
+        late = [status for uuid, status in self._unacknowledged.items() if uuid not in self._listed]
+        self._outbox = [self._update(status) for status in late]
         log(f"Subscribed executor on {event.subscribed.agent_info.hostname}")
 
     def _on_launch(self, event: v1_executor.Event) -> None:
