@@ -22,7 +22,7 @@ from messor.local.daemons import STOP_SECONDS, Daemon, signals_wait
 from messor.local.leftovers import kill_leftovers
 from messor.local.probe import free_port, get_json, require_free
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 POLL_SECONDS = 0.01
 
 PORT_ATTEMPTS = 3

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
+
+DEATH_SECONDS = 10.0
+"""How long the kernel of a busy machine may take to end what was killed."""
 
 
 def kill_leftovers(runtime_dir: Path) -> list[int]:
     """Kill what the pid files below an agent's runtime_dir name, if it belongs to that agent; gives the pids killed.
 
-    Normally there is nothing: an agent that got SIGUSR1 destroys its containers and ends its zygote. This is for agents
-    that were killed. A pid counts only while its process was started from this runtime_dir or its sandbox lies beside
-    it, as pids are reused.
+    Returns when they are gone. Normally there is nothing: an agent that got SIGUSR1 destroys its containers and ends
+    its zygote. This is for agents that were killed. A pid counts only while its process was started from this
+    runtime_dir or its sandbox lies beside it, as pids are reused.
     """
     killed = []
     for path in [*runtime_dir.glob("**/pid"), *runtime_dir.glob("*.pid")]:
@@ -23,6 +27,9 @@ def kill_leftovers(runtime_dir: Path) -> list[int]:
         if _belongs(pid, runtime_dir):
             _kill_session(pid)
             killed.append(pid)
+    deadline = time.monotonic() + DEATH_SECONDS
+    while any(_belongs(pid, runtime_dir) for pid in killed) and time.monotonic() < deadline:
+        time.sleep(0.005)
     return killed
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from messor.errors import ConfigurationError, ConnectionLost
 
-TIMEOUT = 5.0
+TIMEOUT = 30.0
 """Seconds to wait for an answer once connected."""
 
 

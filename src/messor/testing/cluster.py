@@ -117,7 +117,7 @@ class Mesos:
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
-    def wait_for(self, condition: Callable[[], Any], timeout: float = 10.0, what: str = "") -> Any:
+    def wait_for(self, condition: Callable[[], Any], timeout: float = 60.0, what: str = "") -> Any:
         """Poll until something is true and give it; raises AssertionError when it is not within so many seconds."""
         deadline = time.monotonic() + timeout
         while True:
@@ -131,7 +131,7 @@ class Mesos:
                 raise AssertionError(f"waited {timeout:g} seconds for {what or condition}")
             time.sleep(POLL_SECONDS)
 
-    def wait_task(self, task_id: str, state: str, timeout: float = 10.0) -> dict[str, Any]:
+    def wait_task(self, task_id: str, state: str, timeout: float = 60.0) -> dict[str, Any]:
         """Wait until the master has a task in a state such as ``TASK_FINISHED``; gives it as ``/state`` shows it."""
         seen: list[str] = []
 
@@ -148,7 +148,7 @@ class Mesos:
             raise AssertionError(f"waited {timeout:g} seconds for task {task_id} to be {state}; {was}") from None
         return found
 
-    def wait_agents(self, count: int, timeout: float = 30.0) -> None:
+    def wait_agents(self, count: int, timeout: float = 60.0) -> None:
         """Wait until that many agents are registered and active."""
 
         def are_there() -> bool:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 ANY: Any = object()
 """An argument that may be anything."""
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Heard(NamedTuple):

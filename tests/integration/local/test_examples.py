@@ -31,7 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=110,
+        timeout=250,
         check=False,
     )
 
@@ -134,7 +134,7 @@ def test_asyncio_executor_finishes_and_is_killed(cluster: LocalCluster) -> None:
 def test_operator_events_shows_what_happens(cluster: LocalCluster) -> None:
     """Agents first, then a framework and its task."""
     watcher = subprocess.Popen(
-        [sys.executable, "-u", str(EXAMPLES / "operator_events.py"), cluster.master, "5"],
+        [sys.executable, "-u", str(EXAMPLES / "operator_events.py"), cluster.master],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -142,10 +142,11 @@ def test_operator_events_shows_what_happens(cluster: LocalCluster) -> None:
     first = [watcher.stdout.readline() for _ in range(3)]
     assert [line.startswith("agent 127.0.0.1 with cpus 8") for line in first[:2]] == [True, True]
     ends_well(str(EXAMPLES / "hello_scheduler.py"), cluster.master)
-    said, _ = watcher.communicate(timeout=60)
-    assert watcher.returncode == 0
     assert first[2] == "subscribed\n"
-    assert "new task hello-1" in said
+    assert "new task hello-1\n" in iter(watcher.stdout.readline, "")
+    watcher.kill()
+    watcher.communicate()
+    assert ends_well(str(EXAMPLES / "operator_events.py"), cluster.master, "1").endswith("subscribed\n")
 
 
 def test_failover_reconciles(cluster: LocalCluster) -> None:
