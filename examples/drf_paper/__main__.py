@@ -2,7 +2,7 @@
 
     pip install 'messor[plots]'          # matplotlib; in a checkout: pip install -e '.[plots]'
     python examples/drf_paper            # writes PNG figures into ./drf_figures
-    python examples/drf_paper --no-plots # numbers only, needs nothing
+    python examples/drf_paper --no-plots # numbers only, needs nothing; about ten seconds
 
 Time is virtual: six minutes of a 48-machine cluster take about a second.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import experiments
 import paper
+import policies
 
 
 def main() -> int:
@@ -39,6 +40,8 @@ def main() -> int:
     steps = experiments.table_1()
     tell_table_1(steps)
     tell_theorems()
+    table = experiments.table_2()
+    tell_table_2(table)
     series = experiments.section_7_1()
     tell_section_7_1(series)
     results = {policy: experiments.section_7_2(policy, seconds=given.seconds) for policy in paper.POLICIES}
@@ -46,6 +49,7 @@ def main() -> int:
     if not given.no_plots:
         figures.table_1(steps, given.output / "table_1.png")
         figures.theorems(given.output / "theorems.png")
+        figures.table_2(table, given.output / "table_2.png")
         figures.section_7_1(series, given.output / "section_7_1.png")
         figures.section_7_2(results, given.output / "section_7_2.png")
         print("\nFigures: " + ", ".join(str(path) for path in sorted(given.output.glob("*.png"))))
@@ -61,16 +65,32 @@ def tell_table_1(steps: list[experiments.Step]) -> None:
 
 
 def tell_theorems() -> None:
-    """Print what DRF gives where the paper criticises other policies."""
-    print("\nSection 6: tasks under DRF, and under the policy that the paper criticises")
-    for title, (total, users, others) in paper.THEOREMS.items():
-        ours = experiments.tasks_of(total, users)
-        shares = experiments.dominant_shares(total, users, ours)
-        parts = [f"{name} {ours[name]} tasks, share {shares[name]:.2f} ({others[name]:g} tasks)" for name in users]
-        print(f"  {title}: {'; '.join(parts)}")
-    total, users, _ = paper.THEOREMS["CEEI can be lied to (theorem 4)"]
-    lying = experiments.tasks_of(total, {**users, "user 1": paper.THEOREM_4_LIE})
-    print(f"  user 1 of theorem 4 lies: {lying['user 1']} tasks under DRF, not more than before; 4.2 under CEEI")
+    """Print what DRF gives where the paper criticises other policies, and what those give."""
+    print("\nSection 6: tasks under DRF, and under the policy that the paper criticises (the paper's number)")
+    for number, case in paper.THEOREMS.items():
+        print(f"  Theorem {number}: {case.title}")
+        tell_situation(case.policy, case.first)
+        if case.then is not None:
+            print(f"    when {case.change}:")
+            tell_situation(case.policy, case.then)
+
+
+def tell_situation(policy: str, situation: paper.Situation) -> None:
+    """Print who has how many tasks."""
+    total, users, told = situation
+    ours, theirs = experiments.tasks_of(total, users), policies.POLICIES[policy](total, users)
+    for name in users:
+        print(f"    {name}: {ours[name]:.1f} under DRF, {theirs[name]:.1f} under {policy} ({told[name]:g})")
+
+
+def tell_table_2(table: dict[str, dict[str, float]]) -> None:
+    """Print which policy has which property, beside the paper's table."""
+    print("\nTable 2: by how much of a cluster a property is broken at worst (whether the paper says it holds)")
+    for title, row in table.items():
+        parts = [
+            f"{name} {broken:6.1%} ({'yes' if name in paper.TABLE_2[title] else 'no'})" for name, broken in row.items()
+        ]
+        print(f"  {title:<25} {'  '.join(parts)}")
 
 
 def tell_section_7_1(series: experiments.Series) -> None:
@@ -81,8 +101,9 @@ def tell_section_7_1(series: experiments.Series) -> None:
         begin, end = length * number + 20, length * (number + 1)
         means = {job: sum(values[begin:end]) / (end - begin) for job, values in series.dominant.items()}
         told = ", ".join(f"{job} {mean:.0%}" for job, mean in means.items())
+        jobs = " and ".join(f"⟨{shape['cpus']:g} CPU, {shape['mem']:g} GB⟩" for shape in shapes)
         beside = " (the paper: about 70% and 75%)" if number == 0 else ""
-        print(f"  {shapes[0]} and {shapes[1]}: {told}{beside}")
+        print(f"  {jobs}: {told}{beside}")
 
 
 def tell_section_7_2(results: dict[str, experiments.Result]) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import experiments
 import matplotlib as mpl
 import paper
+import policies
 from experiments import Result, Series, Step
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
 FIRST, SECOND, PAPER = "#2563eb", "#dc2626", "#94a3b8"
 
@@ -42,21 +45,75 @@ def table_1(steps: list[Step], path: Path) -> None:
 
 
 def theorems(path: Path) -> None:
-    """Draw the dominant shares DRF gives where the paper shows what other policies do wrong."""
-    figure, axes = _new(
-        "Section 6: dominant shares where other policies go wrong", 1, 4, figsize=(13, 3.8), sharey=True
-    )
-    for axis, (title, (total, users, others)) in zip(axes, paper.THEOREMS.items(), strict=True):
-        ours = experiments.dominant_shares(total, users, experiments.tasks_of(total, users))
-        theirs = experiments.dominant_shares(total, users, others)  # type: ignore[arg-type]  # CEEI's are no integers
-        places = range(len(users))
-        axis.bar([one - 0.2 for one in places], ours.values(), 0.4, color=FIRST, label="DRF (Messor)")
-        axis.bar([one + 0.2 for one in places], theirs.values(), 0.4, color=PAPER, label="the other policy (paper)")
-        axis.axhline(0.5, color="black", linestyle=":", linewidth=1)
-        axis.set_title(title.replace(" breaks ", " breaks\n").replace(" (", "\n("), fontsize=9)
-        axis.set_xticks(list(places), list(users))
-    axes[0].set_ylabel("dominant share")
-    axes[0].legend(fontsize=8)
+    """Draw what DRF gives where the paper shows what other policies do wrong, also after something changed.
+
+    Tasks are drawn as parts of what fits at first, so that dominant shares are seen before a change, and who wins or
+    loses by it after. Crosses are the paper's numbers.
+    """
+    figure, axes = _new("Section 6: where other policies go wrong, and DRF", 2, 3, figsize=(13, 8), sharey=True)
+    for axis, (number, case) in zip(axes.flat, paper.THEOREMS.items(), strict=False):
+        situations = [case.first] if case.then is None else [case.first, case.then]
+        _draw_bars(axis, case, situations)
+        users = case.first.users
+        axis.set_xticks(range(len(users)), [f"{name}\n{_text(shape)}" for name, shape in users.items()])
+        axis.axhline(1 / len(users), color="black", linestyle=":", linewidth=1)
+        axis.set_title(f"{number}: {case.title}" + (f"\nwhen {case.change}" if case.change else ""), fontsize=10)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("part of what fits at first")
+    _explain(axes.flat[-1])
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def _text(shape: paper.Shape) -> str:
+    return f"⟨{shape['cpus']:g}, {shape['mem']:g}⟩"
+
+
+def _draw_bars(axis: Any, case: paper.Case, situations: list[paper.Situation]) -> None:
+    """Draw the bars of all users side by side: ours, then the other policy's; those after a change are hatched."""
+    given = [experiments.tasks_of(one.total, one.users) for one in situations]
+    given += [policies.POLICIES[case.policy](one.total, one.users) for one in situations]
+    width = 0.8 / len(given)
+    for number, tasks in enumerate(given):
+        after, is_other = number % len(situations), number >= len(situations)
+        style = {"edgecolor": "white", "hatch": "////"} if after else {}
+        for place, name in enumerate(tasks):
+            x = place + (number - (len(given) - 1) / 2) * width
+            part = policies.dominant_share(case.first.total, case.first.users[name])
+            axis.bar(x, tasks[name] * part, width * 0.95, color=PAPER if is_other else FIRST, **style)
+            if is_other:
+                axis.plot(x, situations[after].told[name] * part, "x", color="black", markersize=7)
+
+
+def _explain(axis: Any) -> None:
+    """Use the last place for the legend."""
+    axis.axis("off")
+    handles = [
+        Patch(color=FIRST, label="DRF, Messor's allocator"),
+        Patch(color=PAPER, label="the other policy, worked out"),
+        Patch(facecolor=PAPER, edgecolor="white", hatch="////", label="after the change"),
+        Line2D([], [], color="black", marker="x", linestyle="", markersize=7, label="the paper's number"),
+        Line2D([], [], color="black", linestyle=":", label="an equal part"),
+    ]
+    axis.legend(handles=handles, loc="center", fontsize=11, frameon=False)
+
+
+def table_2(table: dict[str, dict[str, float]], path: Path) -> None:
+    """Draw who has which property: the part by which it is broken at worst, and the paper's ticks."""
+    names = list(next(iter(table.values())))
+    figure, axis = _new("Table 2: by what part of a cluster a property is broken at worst", figsize=(8.5, 4.6))
+    for row, (title, found) in enumerate(table.items()):
+        for column, name in enumerate(names):
+            holds = experiments.holds(name, found[name])
+            told = "✓" if name in paper.TABLE_2[title] else "✗"
+            axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color="#dbeafe" if holds else "#fee2e2"))
+            text = f"{found[name]:.1%} {'✓' if holds else '✗'}   (the paper: {told})"
+            axis.text(column, row, text, ha="center", va="center", fontsize=9)
+    heads = ["DRF, Messor's allocator" if name == "DRF" else f"{name}, worked out" for name in names]
+    axis.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(table) - 0.5, -0.5))
+    axis.set_xticks(range(len(names)), heads)
+    axis.set_yticks(range(len(table)), list(table))
+    axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import NamedTuple
 
 Shape = dict[str, float]
 
@@ -21,32 +22,93 @@ ASSET_FAIRNESS_TABLE_1 = {"A": 2.52, "B": 2.16}
 CEEI_TABLE_1 = {"A": 45 / 11, "B": 18 / 11}
 """How many tasks each would have under the two other policies (section 5)."""
 
-THEOREMS: dict[str, tuple[Shape, dict[str, Shape], dict[str, float]]] = {
-    "asset fairness breaks the sharing incentive (theorem 1)": (
-        {"cpus": 30, "mem": 30},
-        {"user 1": {"cpus": 1, "mem": 3}, "user 2": {"cpus": 1, "mem": 1}},
-        {"user 1": 6, "user 2": 12},
+
+class Situation(NamedTuple):
+    """What there is, who asks for what per task, and how many tasks the paper says each has."""
+
+    total: Shape
+    users: dict[str, Shape]
+    told: dict[str, float]
+
+
+class Case(NamedTuple):
+    """What the paper shows of another policy."""
+
+    title: str
+    policy: str
+    first: Situation
+    change: str = ""
+    """What happens then, if something does."""
+    then: Situation | None = None
+
+
+_HUNDRED: Shape = {"cpus": 100, "mem": 100}
+_THEOREM_3: dict[str, Shape] = {"user 1": {"cpus": 4, "mem": 2}, "user 2": {"cpus": 1, "mem": 1}}
+_THEOREM_4: dict[str, Shape] = {"user 1": {"cpus": 16, "mem": 1}, "user 2": {"cpus": 1, "mem": 2}}
+_THEOREM_5: dict[str, Shape] = {
+    "user 1": {"cpus": 4, "mem": 1},
+    "user 2": {"cpus": 1, "mem": 16},
+    "user 3": {"cpus": 16, "mem": 1},
+}
+
+THEOREMS: dict[int, Case] = {
+    1: Case(
+        "Asset fairness breaks the sharing incentive",
+        "asset fairness",
+        Situation(
+            {"cpus": 30, "mem": 30},
+            {"user 1": {"cpus": 1, "mem": 3}, "user 2": {"cpus": 1, "mem": 1}},
+            {"user 1": 6, "user 2": 12},
+        ),
     ),
-    "asset fairness breaks bottleneck fairness (theorem 2)": (
-        {"cpus": 21, "mem": 21},
-        {"user 1": {"cpus": 3, "mem": 2}, "user 2": {"cpus": 4, "mem": 1}},
-        {"user 1": 3, "user 2": 3},
+    2: Case(
+        "Asset fairness breaks bottleneck fairness",
+        "asset fairness",
+        Situation(
+            {"cpus": 21, "mem": 21},
+            {"user 1": {"cpus": 3, "mem": 2}, "user 2": {"cpus": 4, "mem": 1}},
+            {"user 1": 3, "user 2": 3},
+        ),
     ),
-    "asset fairness breaks resource monotonicity (theorem 3)": (
-        {"cpus": 77, "mem": 77},
-        {"user 1": {"cpus": 4, "mem": 2}, "user 2": {"cpus": 1, "mem": 1}},
-        {"user 1": 11, "user 2": 33},
+    3: Case(
+        "Asset fairness breaks resource monotonicity",
+        "asset fairness",
+        Situation({"cpus": 77, "mem": 77}, _THEOREM_3, {"user 1": 11, "user 2": 33}),
+        "there is twice the memory",
+        Situation({"cpus": 77, "mem": 154}, _THEOREM_3, {"user 1": 10.5, "user 2": 35}),
     ),
-    "CEEI can be lied to (theorem 4)": (
-        {"cpus": 100, "mem": 100},
-        {"user 1": {"cpus": 16, "mem": 1}, "user 2": {"cpus": 1, "mem": 2}},
-        {"user 1": 3.2, "user 2": 48.8},
+    4: Case(
+        "CEEI can be lied to",
+        "CEEI",
+        Situation(_HUNDRED, _THEOREM_4, {"user 1": 3.2, "user 2": 48.8}),
+        "user 1 asks for ⟨16, 8⟩",
+        Situation(_HUNDRED, {**_THEOREM_4, "user 1": {"cpus": 16, "mem": 8}}, {"user 1": 4.2, "user 2": 33.3}),
+    ),
+    5: Case(
+        "CEEI breaks population monotonicity",
+        "CEEI",
+        Situation(_HUNDRED, _THEOREM_5, {"user 1": 11.3, "user 2": 5.4, "user 3": 3.1}),
+        "user 3 leaves",
+        Situation(
+            _HUNDRED,
+            {name: _THEOREM_5[name] for name in ("user 1", "user 2")},
+            {"user 1": 23.8, "user 2": 4.8},
+        ),
     ),
 }
-"""A total, the users' tasks, and how many tasks each has under the policy that is criticised (section 6)."""
+"""Section 6 and the appendix, by theorem."""
 
-THEOREM_4_LIE: Shape = {"cpus": 16, "mem": 8}
-"""What user 1 of theorem 4 pretends to need: CEEI then gives 4.2 tasks instead of 3.2."""
+TABLE_2 = {
+    "sharing incentive": {"CEEI", "DRF"},
+    "strategy-proofness": {"asset fairness", "DRF"},
+    "envy-freeness": {"asset fairness", "CEEI", "DRF"},
+    "Pareto efficiency": {"asset fairness", "CEEI", "DRF"},
+    "single resource fairness": {"asset fairness", "CEEI", "DRF"},
+    "bottleneck fairness": {"CEEI", "DRF"},
+    "population monotonicity": {"asset fairness", "DRF"},
+    "resource monotonicity": set[str](),
+}
+"""Which policies have which properties."""
 
 SECTION_7_1_NODES = 48
 SECTION_7_1_NODE: Shape = {"cpus": 4, "mem": 14}

@@ -23,7 +23,7 @@ INTERVAL = 0.5
 
 def bag(shape: Shape) -> Resources:
     """Make resources of a shape."""
-    return parse_resources(";".join(f"{name}:{amount:g}" for name, amount in shape.items()))
+    return parse_resources(";".join(f"{name}:{amount:.3f}" for name, amount in shape.items() if amount))
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Room:
         self.users[name] = user
         self.books.revive(name, [ROLE])
 
-    def share_out(self, work: Callable[[], float] = lambda: NEVER) -> None:
+    def share_out(self, work: Callable[[str], float] = lambda _: NEVER) -> None:
         """Hold rounds until nobody takes anything more.
 
         Who cannot use an offer refuses it for good: that ends by itself as soon as a machine has more to offer.
@@ -99,14 +99,14 @@ class Room:
                 for agent, offered in by_role[ROLE].items():
                     self._answer(name, agent, offered, work)
 
-    def _answer(self, name: str, agent: str, offered: Resources, work: Callable[[], float]) -> None:
+    def _answer(self, name: str, agent: str, offered: Resources, work: Callable[[str], float]) -> None:
         user = self.users[name]
         rest, filters = offered, v0.Filters(refuse_seconds=NEVER)
         if user.wanted > 0 and offered.contains(user.needs):
             rest, filters = offered - user.needs, v0.Filters(refuse_seconds=0)
             user.wanted -= 1
             user.running += 1
-            self.tasks.append(Task(name, agent, user.needs, user.shape, work()))
+            self.tasks.append(Task(name, agent, user.needs, user.shape, work(name)))
             self.order.append(name)
             self.launched(name)
         self.books.recover_resources(name, agent, rest, filters, self.now, is_allocated=False)
