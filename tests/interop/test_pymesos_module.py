@@ -71,10 +71,10 @@ def test_minimal_programs_run_until_ctrl_c(cluster: LocalCluster, tmp_path: Path
                 wait_for(log, [first])
             wait_for(log, ["framework added minimal", "operator: added task-1", "operator: updated TASK_RUNNING"])
             programs[1].send_signal(signal.SIGINT)
-            assert programs[1].wait(20) == 0, log.read_text()
+            assert programs[1].wait(60) == 0, log.read_text()
             wait_for(log, ["framework removed minimal"])
             programs[0].send_signal(signal.SIGINT)
-            assert programs[0].wait(20) == 0, log.read_text()
+            assert programs[0].wait(60) == 0, log.read_text()
         finally:
             for program in programs:
                 program.kill()

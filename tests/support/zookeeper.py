@@ -16,8 +16,8 @@ MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 START_SECONDS = 60.0
 
 CONFIG = """tickTime=200
-initLimit=25
-syncLimit=10
+initLimit=100
+syncLimit=50
 minSessionTimeout=400
 maxSessionTimeout=20000
 admin.enableServer=false

@@ -106,7 +106,7 @@ async def program(folder: Path) -> AsyncIterator[Program]:
     finally:
         if made.process.poll() is None:
             made.process.send_signal(signal.SIGUSR1)
-            await asyncio.to_thread(made.process.wait, 15)
+            await asyncio.to_thread(made.process.wait, 60)
         await node.stop()
 
 
@@ -122,7 +122,7 @@ def test_a_task_runs_through_a_restart_and_the_agent_retires(tmp_path: Path) -> 
         async with program(tmp_path) as agent:
             agent.start()
             await agent.until(lambda: agent.master.received(internal.UpdateSlaveMessage))
-            agent.run("sleep 1.5; echo bye", "M-S0")
+            agent.run(f"until test -e {tmp_path}/end; do sleep 0.05; done; echo bye", "M-S0")
             await agent.acknowledged(v0.TASK_RUNNING)
             agent.process.kill()
             agent.process.wait()
@@ -130,12 +130,13 @@ def test_a_task_runs_through_a_restart_and_the_agent_retires(tmp_path: Path) -> 
             await agent.until(lambda: agent.master.received(internal.ReregisterSlaveMessage))
             (task,) = agent.master.last(internal.ReregisterSlaveMessage).tasks
             assert (task.task_id.value, task.state) == ("t", v0.TASK_RUNNING)
+            (tmp_path / "end").touch()
             finished = await agent.acknowledged(v0.TASK_FINISHED)
             assert finished.message == "Command exited with status 0"
             (output,) = (tmp_path / "work/slaves/M-S0/frameworks/F/executors/t/runs/latest").glob("stdout")
             assert output.read_text().endswith("bye\n")
             agent.process.send_signal(signal.SIGUSR1)
-            assert await asyncio.to_thread(agent.process.wait, 15) == 0
+            assert await asyncio.to_thread(agent.process.wait, 60) == 0
             await agent.until(lambda: agent.master.received(internal.UnregisterSlaveMessage))
             assert not (tmp_path / "work/meta/slaves/latest").exists()
 
@@ -149,9 +150,10 @@ def test_sandboxes_and_state_can_be_seen(tmp_path: Path) -> None:
         async with program(tmp_path) as agent:
             agent.start()
             await agent.until(lambda: agent.master.received(internal.UpdateSlaveMessage))
-            agent.run("echo hello; sleep 100", "M-S0")
+            agent.run("echo hello; sleep 1000", "M-S0")
             await agent.acknowledged(v0.TASK_RUNNING)
-            await asyncio.sleep(0.2)
+            (output,) = (tmp_path / "work/slaves/M-S0/frameworks/F/executors/t/runs/latest").glob("stdout")
+            await agent.until(lambda: "hello" in output.read_text())
             path = "/frameworks/F/executors/t/runs/latest/stdout"
             read = await fetch("127.0.0.1", agent.port, "GET", f"/files/read?path={path}&offset=0", {})
             assert b"hello" in read.body
@@ -200,7 +202,7 @@ def test_a_changed_agent_says_what_changed_and_what_to_do(tmp_path: Path) -> Non
             agent.start()
             await agent.until(lambda: agent.master.received(internal.UpdateSlaveMessage))
             agent.process.terminate()
-            await asyncio.to_thread(agent.process.wait, 15)
+            await asyncio.to_thread(agent.process.wait, 60)
             flags = [flag for flag in agent.flags() if not flag.startswith("--resources")]
             said = await asyncio.to_thread(refusal, *flags, "--resources=cpus:1;mem:1024;disk:1024")
             assert "Incompatible agent info detected." in said

@@ -435,10 +435,12 @@ def test_an_idle_zygote_leaves_by_itself(in_world: InWorld) -> None:
     async def story(world: World) -> None:
         world.containerizer = world.new_containerizer(zygote_linger=0.1)
         await world.containerizer.recover([])
-        await world.containerizer.launch("c", world.spec("c", "sleep 0.3"))
+        await world.containerizer.launch("c", world.spec("c", "until test -e go; do sleep 0.02; done"))
         zygote = world.zygote_pid()
         world.containerizer.detach()
+        await asyncio.sleep(0.3)
         assert is_alive(zygote)
+        (world.sandbox("c") / "go").touch()
         await until(lambda: not is_alive(zygote), "the zygote's end")
         assert not Path(world.runtime_dir, "zygote.sock").exists()
         assert Path(world.runtime_dir, "containers/c/status").read_text() == "0"

@@ -20,8 +20,11 @@ from messor.local.probe import free_port
 from support.zookeeper import Ensemble, why_unavailable
 
 SECONDS = 60.0
-SESSION_SECONDS = 2.0
+SESSION_SECONDS = 6.0
 """Long enough for a loaded machine to send its heartbeats in time, short enough to wait for."""
+
+LONGEST_SESSION = 20.0
+"""What the ensemble grants at most: for tests in which no session should expire, or in which nobody waits for that."""
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
@@ -77,7 +80,7 @@ class Master(Daemon):
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer | None:
         """Ask it for something without following redirects; None when it does not answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
             connection.request(method, path, body or None, headers)
             response = connection.getresponse()

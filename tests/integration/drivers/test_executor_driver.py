@@ -99,7 +99,7 @@ def play(stage: Stage, agent: Recorder) -> Iterator[Play]:
     yield one
     one.driver.stop()
     if one.driver._thread is not None:
-        one.driver._thread.join(10)
+        one.driver._thread.join(60)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ class Stubborn(Executor):
     def shutdown(self, driver):
         print("asked", flush=True)
 MesosExecutorDriver(Stubborn()).start()
-time.sleep(60)
+time.sleep(600)
 """
 
 

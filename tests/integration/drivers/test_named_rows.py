@@ -520,7 +520,7 @@ def test_s78_schedulers_and_drivers_are_created_and_destroyed_one_by_one(cluster
     destroy_driver(driver)
     driver = create_driver(scheduler, info(), cluster.master)
     driver.start()
-    assert registered.wait(10)
+    assert registered.wait(60)
     assert scheduler.resourceOffers(driver, []) is None
     driver.stop()
     destroy_driver(driver)

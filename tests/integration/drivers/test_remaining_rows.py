@@ -167,7 +167,7 @@ def test_s19_join_waits_for_stop_or_abort_and_tells_which(
     assert not joined
     getattr(driver, ending)()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert joined == [status] * 3
     driver.stop()
     assert driver.join() == STOPPED

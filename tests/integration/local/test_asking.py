@@ -31,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
 def sleeper(cluster: LocalCluster) -> Iterator[str]:
     """A task that sleeps; gives its id."""
     command = "import sys; from messor.cli.main import execute; sys.exit(execute())"
-    flags = [f"--master={cluster.master}", "--name=sleeper", "--command=sleep 100", "--resources=cpus:1;mem:64"]
+    flags = [f"--master={cluster.master}", "--name=sleeper", "--command=sleep 10000", "--resources=cpus:1;mem:64"]
     running = subprocess.Popen(
         [sys.executable, "-u", "-c", command, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -143,11 +143,11 @@ def test_top_refreshes_a_terminal_until_it_is_interrupted(cluster: LocalCluster,
     os.close(theirs)
     seen = b""
     while seen.count(b"mesos-execute instance") < 3:
-        assert select.select([ours], [], [], 30)[0], seen
+        assert select.select([ours], [], [], 60)[0], seen
         seen += os.read(ours, 65536)
     running.send_signal(signal.SIGINT)
     with contextlib.suppress(OSError):  # a terminal without a program gives an error
-        while select.select([ours], [], [], 30)[0]:
+        while select.select([ours], [], [], 60)[0]:
             seen += os.read(ours, 65536)
     os.close(ours)
     assert running.wait(timeout=60) == 0

@@ -36,7 +36,7 @@ def test_an_agent_drains_and_is_gone_the_second_time(tmp_path: Path) -> None:
     with ExitStack() as stack:
         local = LocalCluster(agents=1, work_dir=tmp_path, resources="cpus:4;mem:512;disk:100")
         cluster = stack.enter_context(local)
-        flags = [f"--master={cluster.master}", "--name=t", "--command=sleep 100", "--resources=cpus:1;mem:32"]
+        flags = [f"--master={cluster.master}", "--name=t", "--command=sleep 10000", "--resources=cpus:1;mem:32"]
         task = subprocess.Popen(
             [sys.executable, "-u", "-c", COMMAND, *flags], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

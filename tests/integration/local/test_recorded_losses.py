@@ -22,7 +22,9 @@ KINDS = {"aware-ckpt": "ta", "aware-nockpt": "tb", "plain-nockpt": "tn", "plain-
 """Kind of framework and the name of its first task; later rounds put a number before it."""
 WAIT = 60.0
 SIGNALS = {"SIGSTOP": signal.SIGSTOP, "SIGCONT": signal.SIGCONT, "SIGUSR1": signal.SIGUSR1}
-FLAGS = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "2"}
+FLAGS = {"agent_ping_timeout": "1secs", "max_agent_ping_timeouts": "4"}
+UPDATE = b"\x08\x00"
+"""How a checkpointed update begins, unlike an acknowledgement."""
 NAMES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}(?:-(S\d))?")
 
 Heard = dict[str, list[dict[str, Any]]]
@@ -62,6 +64,21 @@ def by_kind(entries: list[tuple[str, dict[str, Any]]]) -> dict[str, list[str]]:
         assert all("FAILURE" not in event for event in events[:-1])
         events.sort()
     return groups
+
+
+def unacknowledged(work_dir: Path) -> int:
+    """Count the updates whose acknowledgement an agent has not checkpointed."""
+    logs = {
+        log.resolve() for log in work_dir.glob("meta/slaves/*/frameworks/*/executors/*/runs/*/tasks/*/task.updates")
+    }
+    left = 0
+    for log in logs:
+        data = log.read_bytes()
+        while data:
+            length = int.from_bytes(data[:4], "little")
+            left += 1 if data[4:6] == UPDATE else -1
+            data = data[4 + length :]
+    return left
 
 
 class Play:
@@ -159,7 +176,10 @@ class Play:
             for kind, framework in self.frameworks.items():
                 framework.call({"type": "KILL", "kill": {"task_id": {"value": self.task(kind)}}})
         elif title.startswith("agent process SIGKILLed"):
-            time.sleep(0.5)  # the last acknowledgements arrive, or updates would come again
+            deadline = time.monotonic() + WAIT
+            while unacknowledged(self.agent.work_dir):  # they would come again
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
             self.agent.kill()
         elif title.startswith("agent restarted"):
             self.agent.restart()

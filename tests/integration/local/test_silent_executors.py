@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from interop.raw import RawScheduler, post
+from interop.raw import SECONDS, RawScheduler, post
 from messor import LocalCluster
 
 FLAGS = {
-    "executor_registration_timeout": "3secs",
+    "executor_registration_timeout": "8secs",
     "executor_reregistration_timeout": "1secs",
     "executor_shutdown_grace_period": "1secs",
     "hostname": "localhost",
@@ -85,12 +85,15 @@ def test_executors_that_do_not_register_end_as_recorded(desk: Desk) -> None:
     """By timeout, by themselves, by KILL of their task, and by SHUTDOWN; their loss is told before the task's end."""
     framework = desk.framework
     framework.launch(
-        desk.task("silent", "sleep 60"),
+        desk.task("silent", "sleep 600"),
         desk.task("brief", "exit 0"),
-        desk.task("killed", "sleep 60"),
-        desk.task("shut", "sleep 60"),
+        desk.task("killed", "touch begun; sleep 600"),
+        desk.task("shut", "touch begun; sleep 600"),
     )
-    time.sleep(0.5)
+    deadline = time.monotonic() + SECONDS
+    while len(set(desk.cluster.work_dir.glob("agent-0/slaves/*/frameworks/*/executors/*/runs/latest/begun"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     framework.call({"type": "KILL", "kill": {"task_id": {"value": "killed"}}})
     framework.call({"type": "SHUTDOWN", "shutdown": {"executor_id": {"value": "e-shut"}, "agent_id": desk.agent_id}})
     gone = "REASON_EXECUTOR_TERMINATED"
@@ -106,7 +109,7 @@ def test_executors_that_do_not_register_end_as_recorded(desk: Desk) -> None:
         expected("shut", "TASK_FAILED", gone, "Executor terminated"),
         ["FAILURE 9", "UPDATE"],
     )
-    text = "Executor did not register within 3secs"
+    text = "Executor did not register within 8secs"
     assert desk.end_of("silent") == (
         expected("silent", "TASK_FAILED", "REASON_EXECUTOR_REGISTRATION_TIMEOUT", text),
         ["FAILURE 9", "UPDATE"],
@@ -115,11 +118,11 @@ def test_executors_that_do_not_register_end_as_recorded(desk: Desk) -> None:
 
 def test_an_executor_that_does_not_come_back_is_gone(desk: Desk) -> None:
     """It subscribed over HTTP, and its agent was restarted."""
-    desk.framework.launch(desk.task("x", "sleep 60"))
+    desk.framework.launch(desk.task("x", "sleep 600"))
     agent = desk.cluster.agents[0]
     ids = f'"framework_id":{{"value":"{desk.framework.framework_id}"}},"executor_id":{{"value":"e-x"}}'
     body = f'{{"type":"SUBSCRIBE",{ids},"subscribe":{{}}}}'.encode()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SECONDS
     while not list(agent.work_dir.glob("meta/slaves/*/frameworks/*/executors/e-x/runs/*/http.marker")):
         assert time.monotonic() < deadline
         _subscribe(agent.port, body)
@@ -141,7 +144,7 @@ def _subscribe(port: int, body: bytes) -> None:
 
 def test_a_different_executor_of_the_same_name_is_refused(desk: Desk) -> None:
     """The first task's description counts; both are shown."""
-    first, second = desk.task("a", "sleep 60"), desk.task("b", "sleep 60", cpus=0.2)
+    first, second = desk.task("a", "sleep 600"), desk.task("b", "sleep 600", cpus=0.2)
     second["executor"]["executor_id"] = first["executor"]["executor_id"]
     desk.framework.launch(first, second)
     status = desk.framework.status("b", "TASK_ERROR")

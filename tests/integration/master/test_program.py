@@ -85,7 +85,7 @@ async def registered_agent(port: int) -> str:
     await node.start()
     agent = FakeAgent(Upid("master", "127.0.0.1", port), name="slave(1)")
     node.spawn(agent)
-    for _ in range(200):
+    for _ in range(1200):
         agent.register()
         await asyncio.sleep(0.05)
         if agent.received(internal.SlaveRegisteredMessage):
@@ -96,7 +96,7 @@ async def registered_agent(port: int) -> str:
 
 async def recovered_agents(port: int) -> list[str]:
     """Give the ids of the agents a master waits for, once it has read its registry."""
-    for _ in range(200):
+    for _ in range(3000):
         recovered = (await get(port, "/slaves"))["recovered_slaves"]
         if recovered:
             return [agent["id"] for agent in recovered]

@@ -65,10 +65,10 @@ class Client:
             request = request.replace(theirs, ours)
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(request)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         answer = Answer(head[:-4], b"")
         if "transfer-encoding" in answer.headers:
-            size = int(await asyncio.wait_for(reader.readline(), 5), 16)
+            size = int(await asyncio.wait_for(reader.readline(), 60), 16)
             answer.body = (await reader.readexactly(size)).partition(b"\n")[2]
             self.streams.append(writer)
         else:
@@ -87,10 +87,11 @@ class Client:
             self.ours = {framework: found.group(1), **self.ours, framework[:36]: found.group(1)[:36]}
 
     async def hang_up(self, kept: int = 0) -> None:
-        """End all streams but the first ones, and let the master notice."""
+        """End all streams but the first ones, and let the master, which is in the same loop, notice."""
         while len(self.streams) > kept:
             self.streams.pop().close()
-            await asyncio.sleep(0.01)
+            for _ in range(10):
+                await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("section", ["endpoints", "operator", "scheduler"])
@@ -100,10 +101,12 @@ def test_recorded_requests_are_answered_as_recorded(section: str) -> None:
 
     async def conversation(world: World) -> None:
         node = await world.node(environ={"LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT": ""})
-        node.spawn(Master(node, MasterFlags(registry="in_memory", hostname="localhost")))
+        master = Master(node, MasterFlags(registry="in_memory", hostname="localhost"))
+        node.spawn(master)
         node.directory.delegate = "master"
         client = Client(node)
-        await asyncio.sleep(0.05)  # the registry is read
+        while not master.state.is_recovered:  # noqa: ASYNC110  (only the master would know when to set an event)
+            await asyncio.sleep(0.001)
         rows = list(recorded(section))
         for number, row in enumerate(rows):
             open_before = len(client.streams)

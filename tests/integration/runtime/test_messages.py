@@ -267,13 +267,14 @@ def test_idle_connections_are_closed_and_made_again(monkeypatch: pytest.MonkeyPa
         for number in range(3):
             one.send(far.upid, text(number))
             await far.until(lambda number=number: len(far.heard) == number + 1)  # type: ignore[misc]
-            for _ in range(100):
+            for _ in range(10_000):
                 await asyncio.sleep(0.005)
                 if not door.connections:
                     break
             assert not door.connections
         one.link(far.upid)
         one.send(far.upid, text(3))
+        await far.until(lambda: len(far.heard) == 4)
         await asyncio.sleep(0.05)
         assert far.heard == ["0", "1", "2", "3"]
         assert len(door.connections) == 1

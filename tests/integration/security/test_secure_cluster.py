@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 def ask(port: int, path: str, who: str | None = None, method: str = "GET", body: bytes = b"") -> Answer:
     """Ask for something; who: the Authorization header."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
     headers = {"Content-Type": "application/json"} if body else {}
     if who is not None:
         headers["Authorization"] = who

@@ -103,7 +103,7 @@ def test_a_marked_cluster_can_be_broken_and_mended(project: pytest.Pytester) -> 
 
         @pytest.mark.mesos(
             agents=2, attributes=[{"rack": "a"}, {"rack": "b"}], resources="cpus:2;mem:512",
-            master_flags={"allocation_interval": "50ms", "agent_ping_timeout": "1secs", "max_agent_ping_timeouts": 2},
+            master_flags={"allocation_interval": "50ms", "agent_ping_timeout": "1secs", "max_agent_ping_timeouts": 4},
         )
         def test_it(mesos):
             slaves = mesos.state()["slaves"]
