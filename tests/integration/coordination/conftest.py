@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from kazoo.client import KazooClient
 
 from messor.containers.native.zygote_client import destroy_everything
+from messor.coordination.urls import parse_zookeeper_url
 from messor.local.daemons import Daemon
 from messor.local.leftovers import kill_leftovers
 from messor.local.probe import free_port
@@ -162,6 +164,20 @@ class Masters:
         if agent:
             wait_for(leader.agents, "the agent to register")
         return leader, standby
+
+    def expire_leader(self) -> None:
+        """Do to ZooKeeper what the end of the leader's session does, without waiting for that.
+
+        Drivers wait the longer between attempts the longer there was no leader.
+        """
+        url = parse_zookeeper_url(self.zk)
+        client = KazooClient(url.servers)
+        client.start(SECONDS)
+        try:
+            client.delete(f"{url.path}/{min(name for name in client.get_children(url.path) if 'info_' in name)}")
+        finally:
+            client.stop()
+            client.close()
 
     def stop(self) -> None:
         """End everything."""

@@ -100,6 +100,7 @@ def test_tasks_and_frameworks_survive_a_failover(masters: Masters, monkeypatch: 
         for driver in drivers:
             driver.reconcileTasks([])  # nobody will answer: it must not break anything
             driver.killTask(v0.TaskID(value="nobody"))
+        masters.expire_leader()
         wait_for(standby.leads, "the standby to lead")
         wait_for(standby.agents, "the agent to follow")
         for keeper, driver in zip(keepers, drivers, strict=True):
