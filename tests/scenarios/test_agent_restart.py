@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from google.protobuf.message import Message
 
 from messor.protos import internal, v0
 from messor.simulation.cluster import Cluster
@@ -172,3 +173,14 @@ def test_a_task_that_waits_for_its_executor_is_told_of_after_a_restart(
     assert framework.states(task) == ["GONE"]
     (status,) = framework.updates(task)
     assert status.source == v0.TaskStatus.SOURCE_SLAVE
+
+
+@pytest.mark.parametrize("message", [internal.RegisterExecutorMessage, internal.ReregisterExecutorMessage])
+def test_an_executor_that_is_heard_twice_runs_on(
+    cluster: Cluster, framework: SimulatedScheduler, message: type[Message]
+) -> None:
+    """Refusing what arrives a second time would end an executor that is well."""
+    cluster.network.duplicate(message)
+    task = running(cluster, framework, "sleep 60; exit 0", executor="v0-driver")
+    restarted(cluster)
+    cluster.run_until(lambda: "FINISHED" in framework.states(task), within=120)

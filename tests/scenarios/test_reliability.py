@@ -11,7 +11,7 @@ import pytest
 
 from messor.simulation.reliability import TASKS, Hour
 
-SEEDS = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else range(24)
+SEEDS = [int(os.environ["PYTEST_SEED"])] if "PYTEST_SEED" in os.environ else range(10)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

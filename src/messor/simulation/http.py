@@ -168,7 +168,8 @@ class Exchange:
         self.network.carry(self.client.address, self.target, self._reader_gone)
 
     def process_died(self, host: SimulatedHost, *, silent: bool) -> None:
-        """Notice the death of either side; silent: the other side is not told."""
+        """Notice the death of either side; silent: the other side is not told, unless it is on the same machine."""
+        silent = silent and self.client.address[0] != self.target[0]
         if host is self.client:
             self._finish()
             if not silent:

@@ -149,7 +149,7 @@ class Network:
     def break_at(
         self, message: type[Message] | str, *, times: int | None = 1, to: object = None, sender: object = None
     ) -> Watch:
-        """Lose the next messages of a type as networks do: the connection breaks with them, and both sides notice."""
+        """Lose the next messages of a type between machines as networks do: with the connection; both sides notice."""
         watch = Watch(_name(message), to, sender, times)
         self._breaking.append(watch)
         return watch
@@ -242,13 +242,13 @@ class Network:
         self.names[host.hostname] = host.address[0]
 
     def leave(self, host: SimulatedHost, *, silent: bool) -> None:
-        """Take a process off; silent: nobody is told, as when the machine loses power."""
+        """Take a process off; silent: no other machine is told, as when this one loses power."""
         if self.processes.get(host.address) is host:
             del self.processes[host.address]
         for (source, target), connection in list(self._connections.items()):
             if source == host.address:
                 del self._connections[source, target]
-            elif target == host.address and not silent:
+            elif target == host.address and (not silent or source[0] == target[0]):
                 self.carry(target, source, self._ended, source, target, connection)
         for exchange in list(self.exchanges):
             exchange.process_died(host, silent=silent)
@@ -268,12 +268,8 @@ class Network:
             if watch.takes(envelope):
                 self._lose(envelope)
                 return
-        for watch in self._breaking:
-            if watch.takes(envelope):
-                self._lose(envelope)
-                if host.address[0] != target[0]:
-                    self.reset(host, target[0])
-                return
+        if self._breaking and host.address[0] != target[0] and self._breaks(host, envelope):
+            return
         lost = self.loss and host.address != target and self.random.random() < self.loss
         if lost or (self.is_cut(host.address, target) and not self.retransmits):
             self._lose(envelope)
@@ -286,6 +282,14 @@ class Network:
                 self.carry(host.address, target, self._arrive, host, envelope)
             else:
                 self.loop.deliver_at(self.arrival(host.address, target), self._arrive, host, envelope)
+
+    def _breaks(self, host: SimulatedHost, envelope: Envelope) -> bool:
+        for watch in self._breaking:
+            if watch.takes(envelope):
+                self._lose(envelope)
+                self.reset(host, envelope.receiver.ip)
+                return True
+        return False
 
     def link(self, host: SimulatedHost, sender: Upid, peer: Upid, *, reconnect: bool) -> None:
         """Keep a connection; see the port."""

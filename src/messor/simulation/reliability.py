@@ -1,7 +1,8 @@
 """An hour in the life of a framework to which everything bad happens, made of a seed, and what must be true afterwards.
 
-The scheduler is written as its author would: on the classic driver, with its books kept in a store that outlives its
-crashes, and nothing but the documented remedies (acknowledge after writing, reconcile, fail over).
+What a network can do to messages is done to all of them, in either direction between scheduler, master, agents and
+executors: they are late, they are lost together with their connection, singly or everything for a while, and they
+arrive twice. Beyond that, messages that somebody repeats are also lost while their connection holds.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Any
 
 from messor.agent.checkpoint.update_log import read_log
 from messor.model.resource_text import parse_resources
-from messor.model.task_states import is_terminal
 from messor.protos import internal, v0, v0_scheduler
+from messor.simulation.bookkeeping import Acknowledgements, Books, Keeper
 from messor.simulation.cluster import AgentNode, Cluster, MasterNode
 from messor.simulation.disk import SimulatedDisk
 from messor.simulation.driver import SimulatedDriver
+from messor.simulation.host import SimulatedHost
 from messor.simulation.invariants import Invariants
 
 HOUR = 3600.0
@@ -25,18 +27,42 @@ LONGEST_CALM = 3 * HOUR
 """Virtual seconds in which everything must find its end once the faults are over: updates are sent again every ten
 minutes at most, one after the other."""
 
-DUE_SECONDS = 3000.0
-"""Virtual seconds over which tasks come to be launched."""
-
-RECONCILE_SECONDS = 120.0
 OUTAGES = (0.0, 0.5, 5.0, 30.0, 100.0)
 """Seconds something stays dead; the longest is beyond what the master waits for an agent's pongs."""
+
+OFFER_TIMEOUT = 300.0
+"""Seconds after which the master takes an offer back that got lost."""
 
 DISCONNECTED = "Framework disconnected"
 """What a master tells a classic driver whose connection broke: it is aborted, and its program has to start again."""
 
+TRANSPORTS = ("libprocess", "http", "libprocess", "http+json")
+"""By seed."""
+
 SCRIPTS = ("exit 0", "sleep 1; exit 1", "sleep 30", "sleep 200", "sleep 900")
 EXECUTORS = ("", "v0-driver", "v1-driver")
+
+MESSAGES = (
+    internal.RegisterSlaveMessage,
+    internal.SlaveRegisteredMessage,
+    internal.ReregisterSlaveMessage,
+    internal.SlaveReregisteredMessage,
+    internal.PingSlaveMessage,
+    internal.PongSlaveMessage,
+    internal.UpdateSlaveMessage,
+    internal.RunTaskMessage,
+    internal.UpdateFrameworkMessage,
+    internal.ExitedExecutorMessage,
+    internal.StatusUpdateMessage,
+    internal.StatusUpdateAcknowledgementMessage,
+    internal.ResourceOffersMessage,
+    internal.RescindResourceOfferMessage,
+    internal.LostSlaveMessage,
+    internal.FrameworkRegisteredMessage,
+    internal.FrameworkReregisteredMessage,
+    v0_scheduler.Call,
+)
+"""What travels between scheduler, master and agents as messages. Each may be lost with its connection."""
 
 LOSABLE = (
     internal.RegisterSlaveMessage,
@@ -52,139 +78,45 @@ LOSABLE = (
     internal.FrameworkReregisteredMessage,
     v0_scheduler.Call,
 )
-"""What may be lost one by one. RunTaskMessage is not: the master never asks an agent whether it has a task."""
+"""What may be lost alone, while its connection holds. No network does that; but these are said again, or asked about.
 
-REPEATABLE = (
-    internal.ReregisterSlaveMessage,
-    internal.SlaveReregisteredMessage,
-    internal.PingSlaveMessage,
-    internal.PongSlaveMessage,
-    internal.StatusUpdateMessage,
-    internal.StatusUpdateAcknowledgementMessage,
-    internal.RunTaskMessage,
-    internal.FrameworkReregisteredMessage,
-)
-"""What may arrive twice. Calls are not: a second ACCEPT is refused task by task, by design."""
+RunTaskMessage is not: master and agent compare what runs when a connection breaks, and not before.
+"""
 
+REPEATABLE = (*MESSAGES, internal.RegisterExecutorMessage, internal.ReregisterExecutorMessage)
+"""What may arrive twice, executors' messages included. HTTP requests may, too."""
 
-class Books:
-    """What a scheduler knows, in a store that outlives it."""
-
-    def __init__(self, wanted: list[v0.TaskInfo]) -> None:
-        """Begin with everything still to do."""
-        self.framework_id = ""
-        self._count = len(wanted)
-        self.wanted = {task.task_id.value: task for task in wanted}
-        self.agents: dict[str, str] = {}
-        """Agent by task, written before it is launched."""
-        self.states: dict[str, int] = {}
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether every task has ended."""
-        return not self.wanted and all(is_terminal(self.states.get(task, v0.TASK_STAGING)) for task in self.agents)
-
-    def due(self, now: float) -> list[v0.TaskInfo]:
-        """List the tasks to launch by that virtual time: they come evenly over most of the hour."""
-        begun = int(now / DUE_SECONDS * self._count) + 1 - (self._count - len(self.wanted))
-        return list(self.wanted.values())[: max(begun, 0)]
-
-    def open_tasks(self) -> list[str]:
-        """List the tasks that were launched and have not ended."""
-        return [task for task in self.agents if not is_terminal(self.states.get(task, v0.TASK_STAGING))]
-
-
-class Keeper:
-    """A scheduler that keeps books."""
-
-    def __init__(self, books: Books, cluster: Cluster, on_error: Callable[[str], None]) -> None:
-        """Go on where the books stand; on_error: whoever supervises the scheduler."""
-        self.books = books
-        self.ledger = cluster.ledger
-        self.on_error = on_error
-
-    def registered(self, driver: SimulatedDriver, framework_id: v0.FrameworkID, master: v0.MasterInfo) -> None:
-        """Write the id down; ask about everything; keep asking."""
-        del master
-        self.books.framework_id = framework_id.value
-        self._reconcile(driver)
-        driver.after(RECONCILE_SECONDS, self._keep_reconciling, driver)
-
-    def reregistered(self, driver: SimulatedDriver, master: v0.MasterInfo) -> None:
-        """Ask about everything."""
-        del master
-        self._reconcile(driver)
-
-    def resourceOffers(self, driver: SimulatedDriver, offers: list[v0.Offer]) -> None:  # noqa: N802  (mesos.interface's)
-        """Launch what fits, writing it down first."""
-        for offer in offers:
-            cpus = sum(resource.scalar.value for resource in offer.resources if resource.name == "cpus")
-            chosen = []
-            for task in self.books.due(driver.process.clock.monotonic())[: int(cpus / 0.5)]:
-                task.slave_id.CopyFrom(offer.slave_id)
-                del self.books.wanted[task.task_id.value]
-                self.books.agents[task.task_id.value] = offer.slave_id.value
-                chosen.append(task)
-            filters = v0.Filters(refuse_seconds=10)
-            if chosen:
-                driver.launchTasks(offer.id, chosen, filters)
-            else:
-                driver.declineOffer(offer.id, filters)
-
-    def statusUpdate(self, driver: SimulatedDriver, status: v0.TaskStatus) -> None:  # noqa: N802
-        """Write it down, then acknowledge."""
-        self.ledger.heard_by_scheduler(self.books.framework_id, status)
-        task = status.task_id.value
-        if not is_terminal(self.books.states.get(task, v0.TASK_STAGING)):
-            self.books.states[task] = status.state
-        if status.uuid:
-            driver.acknowledgeStatusUpdate(status)
-
-    def error(self, driver: SimulatedDriver, message: str) -> None:
-        """Tell the supervisor: the driver is aborted."""
-        del driver
-        self.on_error(message)
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        """Do nothing in all other callbacks."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *_: None
-
-    def _keep_reconciling(self, driver: SimulatedDriver) -> None:
-        self._reconcile(driver)
-        driver.after(RECONCILE_SECONDS, self._keep_reconciling, driver)
-
-    def _reconcile(self, driver: SimulatedDriver) -> None:
-        statuses = [
-            v0.TaskStatus(
-                task_id=v0.TaskID(value=task), slave_id=v0.SlaveID(value=self.books.agents[task]), state=v0.TASK_STAGING
-            )
-            for task in self.books.open_tasks()
-        ]
-        if statuses:
-            driver.reconcileTasks(statuses)
+MOST_PASSED = 40
+"""HTTP requests to let pass before one arrives twice."""
 
 
 class Hour:
     """One run: build, break, mend, check."""
 
-    def __init__(self, seed: int, *, tasks: int = TASKS, thorough: bool = True) -> None:
-        """Draw everything from a seed: transport, several masters or one, tasks and faults.
+    def __init__(self, seed: int, *, tasks: int = TASKS, checked_every: int = 1) -> None:
+        """Draw everything from a seed: several masters or one, tasks and faults; the transport alternates.
 
-        thorough: check the books of master and agents after every event, not only when it is over: twice the time.
+        checked_every: after so many events the books of master and agents are checked. After each it takes twice the
+        time.
         """
         self.seed = seed
         self.random = Random(f"reliability/{seed}")  # noqa: S311  (repeatable on purpose)
-        self.transport = self.random.choice(("libprocess", "http", "http+json"))
-        self.cluster = Cluster(seed, masters=self.random.choice((1, 3)), agents=3, keep_trace=False)
-        # A short partition delays what is on its way, as TCP does. A launch that is lost without a broken connection is
-        # beyond Mesos' remedies: master and agent never compare notes until the agent registers again.
+        self.transport = TRANSPORTS[seed % len(TRANSPORTS)]
+        self.cluster = Cluster(
+            seed,
+            masters=self.random.choice((1, 3)),
+            agents=3,
+            master_flags={"offer_timeout": OFFER_TIMEOUT},
+            keep_trace=False,
+        )
         self.cluster.network.retransmits = True
-        if not thorough:
-            self.cluster.invariants.clear()
-            self.cluster.invariants.append(self._ledger_holds)
+        self.acknowledgements = Acknowledgements(self.cluster, is_json=self.transport == "http+json")
         self._invariants = Invariants(self.cluster)
+        self._checked_every = checked_every
+        self._unchecked = 0
+        self._touched: dict[str, None] = {}
+        if checked_every > 1:
+            self.cluster.invariants[:] = [self._check_now_and_then]
         self.books = Books([self._task(number) for number in range(1, tasks + 1)])
         self.log: list[str] = []
         """What was done, with the time; a failing run prints it."""
@@ -224,7 +156,7 @@ class Hour:
         framework.capabilities.add(type=v0.FrameworkInfo.Capability.PARTITION_AWARE)
         if self.books.framework_id:
             framework.id.value = self.books.framework_id
-        self.keeper = Keeper(self.books, self.cluster, self._supervise)
+        self.keeper = Keeper(self.books, self.cluster, self.acknowledgements, self._supervise)
         self.driver = SimulatedDriver(self.keeper, framework, self.cluster, 0, transport=self.transport)
         self.driver.start()
 
@@ -243,10 +175,13 @@ class Hour:
             (4, self._change_leader),
             (4, self._restart_agent),
             (3, self._crash_scheduler),
-            (6, self._lose_messages),
+            (4, self._lose_messages),
+            (6, self._break_connections),
+            (3, self._sever),
             (6, self._repeat_messages),
             (2, self._reset),
             (2, self._partition),
+            (1, self._reset_executor),
         ]
         weighted = [action for weight, action in actions for _ in range(weight)]
         while self.cluster.time < HOUR:
@@ -289,16 +224,39 @@ class Hour:
         else:
             self.cluster.network.drop(message, times=times)
 
+    def _break_connections(self) -> None:
+        """Lose messages of some kind with their connections."""
+        self.cluster.network.break_at(self.random.choice(MESSAGES), times=self.random.randint(1, 3))
+
+    def _sever(self) -> None:
+        """Lose everything between the master and somebody for a while, after which both notice."""
+        one, other = self.cluster.master.host, self._peer()
+        if self.random.random() < 0.5:
+            one, other = other, one
+        self.cluster.network.sever(one, other, one_way=self.random.random() < 0.3)
+        self._later(self.cluster.network.mend)
+
     def _repeat_messages(self) -> None:
+        for _ in range(self.random.randint(1, 5)):
+            self.cluster.network.repeat_request(after=self.random.randrange(MOST_PASSED))
         self.cluster.network.duplicate(self.random.choice(REPEATABLE), times=self.random.randint(1, 5))
 
     def _reset(self) -> None:
-        one = self.random.choice([self._agent().name, self.driver.process.name])
-        self.cluster.network.reset(self.cluster.master.name, one)
+        self.cluster.network.reset(self.cluster.master.name, self._peer())
+
+    def _reset_executor(self) -> None:
+        """Break the connections of an executor that speaks HTTP."""
+        alive = [host for name, host in self.cluster.hosts.items() if name.startswith("executor-") and host.is_alive]
+        if alive:
+            self.cluster.network.reset_http(self.random.choice(alive))
 
     def _partition(self) -> None:
         self.cluster.network.partition([self.cluster.master.name], [self._agent().name])
         self._later(self.cluster.network.heal)
+
+    def _peer(self) -> SimulatedHost:
+        """Choose whom the master talks to."""
+        return self.random.choice([self._agent().host, self.driver.process])
 
     def _agent(self) -> AgentNode:
         return self.random.choice(self.cluster.agents)
@@ -312,6 +270,7 @@ class Hour:
         self._is_calm = True
         cluster.network.deliver_all()
         cluster.network.heal()
+        cluster.network.mend()
         nodes: list[MasterNode | AgentNode] = [*cluster.masters, *cluster.agents]
         for node in nodes:
             if not node.is_running:
@@ -324,13 +283,25 @@ class Hour:
     def _is_quiet(self) -> bool:
         return not self.cluster.ledger.unheard() and not any(agent.has_pending_updates for agent in self.cluster.agents)
 
-    def _ledger_holds(self) -> None:
+    def _check_now_and_then(self) -> None:
+        """Check what changed since the last time; the ledger each time."""
         assert not self.cluster.ledger.faults, "; ".join(self.cluster.ledger.faults)
+        self._touched.update(self.cluster.touched)
+        self._unchecked += 1
+        if self._unchecked >= self._checked_every:
+            self._unchecked = 0
+            touched, self.cluster.touched, self._touched = self.cluster.touched, self._touched, {}
+            self._invariants.hold()
+            self.cluster.touched = touched
 
     def _check(self) -> None:
+        """Check what must be true when all is over."""
         self.cluster.touched = dict.fromkeys(self.cluster.hosts)
         self._invariants.hold()
         assert self.cluster.ledger.unheard() == [], "updates were lost"
+        for agent in self.cluster.agents:
+            left = [task for _, executor in agent.actor.tables.executors() for task in executor.launched]
+            assert not left, f"tasks {left} run on {agent.name} although they are over in the books"
         for agent in self.cluster.agents:
             files = self.cluster.machines[agent.ip]
             disk = SimulatedDisk(files)

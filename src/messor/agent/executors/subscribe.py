@@ -57,6 +57,8 @@ class Subscriptions(Component):
     def registered(self, sender: Upid, message: internal.RegisterExecutorMessage) -> None:
         """Take a new executor, or tell it to go when nobody waits for it."""
         found = self._find(message.framework_id.value, message.executor_id.value)
+        if self._is_repeated(sender, message, found):
+            return
         if found is None or self._tables.state is AgentState.RECOVERING:
             self._refuse(sender, message, "nobody waits for it")
             return
@@ -79,14 +81,12 @@ class Subscriptions(Component):
     def reregistered(self, sender: Upid, message: internal.ReregisterExecutorMessage) -> None:
         """Take an executor back after the agent restarted, with what it could not get acknowledged."""
         found = self._find(message.framework_id.value, message.executor_id.value)
+        if self._is_repeated(sender, message, found):
+            return
         if found is None or self._tables.state is not AgentState.RECOVERING:
             self._refuse(sender, message, "the agent is not recovering it")
             return
         framework, executor = found
-        if executor.state is ExecutorState.RUNNING and executor.pid == sender:
-            # We asked it twice to reconnect: the first answer was enough.
-            self.ignore(message, "the executor is back already")
-            return
         if executor.state is not ExecutorState.REGISTERING:
             self._refuse(sender, message, f"the executor is {executor.state.value}")
             return
@@ -100,6 +100,13 @@ class Subscriptions(Component):
         self._drop_undelivered(framework, executor, (task.task_id.value for task in message.tasks))
         self._kill_again(executor)
         self._deliveries.changed(executor)
+
+    def _is_repeated(self, sender: Upid, message: object, found: tuple[Framework, Executor] | None) -> bool:
+        """Ignore an executor that is here already: refusing it would end it. We may have asked twice who is there."""
+        if found is None or found[1].state is not ExecutorState.RUNNING or found[1].pid != sender:
+            return False
+        self.ignore(message, "the executor is here already")
+        return True
 
     def _connected(self, executor: Executor, pid: Upid) -> None:
         executor.pid = pid
