@@ -111,7 +111,7 @@ class SchedulerDriver(_Driver):
         """Be offered nothing until revived."""
         raise NotImplementedError
 
-    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = ()) -> int:
+    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = (), offerConstraints: Any = None) -> int:
         """Change the framework's description."""
         raise NotImplementedError
 

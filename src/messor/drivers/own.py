@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+
+from messor.errors import MesosError, ProtocolError
+from messor.wire.json_codec import from_json
 
 M = TypeVar("M", bound=Message)
 
 
-def own(kind: type[M], message: Any) -> M:
+def own(kind: type[M], message: Any, *, partial: bool = False) -> M:
     """Turn a message of another copy of the Mesos protos, or its v1 twin, into ours; ours are returned as they are.
 
-    Raises TypeError for what is no message.
+    Raises TypeError for what is no message, and ValueError, naming them, when required fields are missing, unless
+    partial.
     """
     if isinstance(message, kind):
-        return message
-    if isinstance(message, Message):
-        return kind.FromString(message.SerializePartialToString())
-    text = f"expecting a {kind.DESCRIPTOR.full_name}, not {type(message).__name__}"
-    raise TypeError(text)
+        owned = message
+    elif isinstance(message, Message):
+        owned = kind.FromString(message.SerializePartialToString())
+    else:
+        text = f"expecting a {kind.DESCRIPTOR.full_name}, not {type(message).__name__}"
+        raise TypeError(text)
+    if not partial and not owned.IsInitialized():
+        missing = ", ".join(owned.FindInitializationErrors())  # type: ignore[attr-defined]  # the stubs forgot it
+        raise ValueError(f"{kind.DESCRIPTOR.full_name} lacks {missing}")
+    return owned
+
+
+def read_record(record: bytes, kind: type[M], *, is_json: bool) -> M:
+    """Read one event of a stream; raises ProtocolError for what is none, so that the stream is opened anew."""
+    try:
+        return from_json(record, kind) if is_json else kind.FromString(record)
+    except (DecodeError, MesosError) as error:
+        start = record[:80].decode(errors="replace")
+        raise ProtocolError(f"an event that cannot be read came: {error} ({start!r})") from error
 
 
 def own_all(kind: type[M], messages: Iterable[Any]) -> list[M]:

@@ -50,7 +50,9 @@ def choose_address(
                 socket.inet_aton(value)
             except OSError:
                 text = f"Failed to load value '{value}': Failed to parse IP as either IPv4 or IPv6:{value}"
-                raise ConfigurationError(f"Failed to load flag '{name}': {text}") from None
+                variable = f"LIBPROCESS_{name.upper()}"
+                origin = f" ({variable} in the environment)" if value and environ.get(variable) == value else ""
+                raise ConfigurationError(f"Failed to load flag '{name}': {text}{origin}") from None
     return chosen
 
 

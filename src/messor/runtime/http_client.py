@@ -88,6 +88,7 @@ class ClientConnection:
         self._closed = True
         if self._opening is not None:
             self._opening.cancel()
+            self._opening.add_done_callback(_abort_opened)
         if self._protocol is not None:
             self._protocol.abort("The connection was closed here")
             self._protocol = None
@@ -125,6 +126,12 @@ class ClientConnection:
         length = f"Content-Length: {len(body)}\r\n" if body or method in _WITH_BODY else ""
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"{method} {path} HTTP/1.1\r\n{host}{lines}{length}\r\n".encode() + body
+
+
+def _abort_opened(opening: asyncio.Task[ClientProtocol]) -> None:
+    """Close a connection that was opened for somebody who does not want it any more; fine if it is closed."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().abort()
 
 
 _WITH_BODY = {"POST", "PUT", "PATCH"}

@@ -17,19 +17,15 @@ from typing import Self
 from messor.drivers.event_queue import EventQueue
 from messor.drivers.executor import events
 from messor.drivers.executor.environment import read_environment
-from messor.drivers.executor.http_transport import HttpExecutorTransport
-from messor.drivers.executor.interfaces import ExecutorTransport
-from messor.drivers.executor.libprocess_transport import LibprocessExecutorTransport
 from messor.drivers.executor.session import ExecutorSession
+from messor.drivers.executor.transports import check_transport, make_transport
 from messor.drivers.outcomes import ACCEPTED, Outcome, What
 from messor.drivers.own import own
-from messor.errors import ConfigurationError, MesosError
+from messor.errors import MesosError
 from messor.protos import v0
 from messor.runtime.address import Address
 from messor.runtime.host import Host, Promise
 from messor.runtime.node import Node
-
-TRANSPORTS = ("http", "libprocess")
 
 FAREWELL = 2.0
 """Seconds that leaving may wait until the agent has the last updates."""
@@ -50,11 +46,11 @@ class Executor:
     ) -> None:
         """Read the MESOS_* variables; nothing is connected yet.
 
-        environment: instead of the process's own. transport: ``http`` (v1) or ``libprocess``. host: a simulated one.
-        Raises ConfigurationError naming the variable that is missing (the process was not started by an agent).
+        environment: instead of the process's own. transport: ``http`` (v1, protobuf), ``http+json`` or ``libprocess``.
+        host: a simulated one. Raises ConfigurationError naming the variable that is missing (the process was not
+        started by an agent).
         """
-        if transport not in TRANSPORTS:
-            raise ConfigurationError(f"Unknown transport '{transport}'; expecting one of {', '.join(TRANSPORTS)}")
+        check_transport(transport)
         self._environment = read_environment(os.environ if environment is None else environment)
         self._transport_name = transport
         self._given_host = host
@@ -69,15 +65,11 @@ class Executor:
         if self._given_host is not None:
             self._host = self._given_host
         else:
-            self._node = Node(Address("127.0.0.1", 0) if self._transport_name == "http" else None)
+            self._node = Node(Address("127.0.0.1", 0) if self._transport_name != "libprocess" else None)
             await self._node.start()
             self._host = self._node
         self._queue = EventQueue(self._host.tasks)
-        transport: ExecutorTransport = (
-            LibprocessExecutorTransport(self._environment)
-            if self._transport_name == "libprocess"
-            else HttpExecutorTransport(self._environment)
-        )
+        transport = make_transport(self._transport_name, self._environment)
         listener = _Listener(self._queue, self._unanswered)
         name = self._host.directory.numbered("executor")
         self._session = ExecutorSession(name, self._environment, transport, listener, modern=listener)

@@ -12,10 +12,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from messor.drivers.executor.environment import read_environment
-from messor.drivers.executor.http_transport import HttpExecutorTransport
-from messor.drivers.executor.interfaces import ExecutorTransport
-from messor.drivers.executor.libprocess_transport import LibprocessExecutorTransport
 from messor.drivers.executor.session import ExecutorSession
+from messor.drivers.executor.transports import check_transport, make_transport
 from messor.drivers.inspection import Inspection
 from messor.drivers.own import own
 from messor.drivers.reporting import report_raised
@@ -26,14 +24,13 @@ from messor.runtime.node_thread import NodeThread
 
 log = logging.getLogger(__name__)
 
-TRANSPORTS = ("libprocess", "http")
-
 
 class MesosExecutorDriver(Inspection):
     """Connect an executor to the agent that started it.
 
-    environment: the variables to read instead of the process's own (S63). transport: ``libprocess`` (the classic one)
-    or ``http`` (v1). Made outside an agent, start() ends with one readable line and exit status 1, as it always did.
+    environment: the variables to read instead of the process's own (S63). transport: ``libprocess`` (the classic one),
+    ``http`` (v1, protobuf) or ``http+json``. Made outside an agent, start() ends with one readable line and exit status
+    1, as it always did.
     """
 
     def __init__(
@@ -42,8 +39,7 @@ class MesosExecutorDriver(Inspection):
         """Raises TypeError without an executor, ConfigurationError for an unknown transport."""
         if executor is None:
             raise TypeError("an executor is required")
-        if transport not in TRANSPORTS:
-            raise ConfigurationError(f"Unknown transport '{transport}'; expecting one of {', '.join(TRANSPORTS)}")
+        check_transport(transport)
         self._executor = executor
         self._variables = environment
         self._transport_name = transport
@@ -71,11 +67,7 @@ class MesosExecutorDriver(Inspection):
                     stream.reconfigure(line_buffering=True)
             thread = NodeThread("messor-executor-driver")
             node = thread.start()
-            transport: ExecutorTransport = (
-                LibprocessExecutorTransport(environment)
-                if self._transport_name == "libprocess"
-                else HttpExecutorTransport(environment)
-            )
+            transport = make_transport(self._transport_name, environment)
             name = node.directory.numbered("executor")
             self._session = ExecutorSession(name, environment, transport, _Listener(self))
             self._thread = thread

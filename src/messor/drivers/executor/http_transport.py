@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from messor.drivers.executor.environment import ExecutorEnvironment
 from messor.drivers.executor.interfaces import ExecutorTransportEvents
+from messor.drivers.own import read_record
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import internal, v0, v1_executor
 from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
+from messor.wire.json_codec import to_json
 from messor.wire.recordio import RecordDecoder
 from messor.wire.versions import devolve, evolve
 
@@ -19,21 +21,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 PATH = "/slave(1)/api/v1/executor"
 RESEND_SECONDS = 1.0
-HEADERS = {"Content-Type": PROTOBUF, "Accept": PROTOBUF}
 
 Call = v1_executor.Call
 Event = v1_executor.Event
 
 
 class HttpExecutorTransport:
-    """Talks to ``/api/v1/executor``: one connection for the event stream, one for calls."""
+    """Talks to ``/api/v1/executor``, in protobuf or JSON: one connection for the event stream, one for calls."""
 
-    def __init__(self, environment: ExecutorEnvironment) -> None:
+    def __init__(self, environment: ExecutorEnvironment, content_type: str = PROTOBUF) -> None:
         """Take the agent's address from the environment."""
         self._environment = environment
+        self._headers = {"Content-Type": content_type, "Accept": content_type}
+        self._is_json = content_type == JSON
         self._session: ExecutorTransportEvents
         self._host: Host
         self._calls: HttpConnection | None = None
@@ -94,11 +98,14 @@ class HttpExecutorTransport:
     def _send(self, name: str, call: v1_executor.Call) -> None:
         if self._calls is None:
             self._calls = self._host.network.http(*self._environment.endpoint)
-        self._host.tasks.spawn(self._sent(name, self._calls, call.SerializeToString()), name)
+        self._host.tasks.spawn(self._sent(name, self._calls, self._encode(call)), name)
+
+    def _encode(self, call: v1_executor.Call) -> bytes:
+        return to_json(call) if self._is_json else call.SerializeToString()
 
     async def _sent(self, name: str, calls: HttpConnection, body: bytes) -> None:
         try:
-            reply = await calls.request("POST", PATH, HEADERS, body)
+            reply = await calls.request("POST", PATH, self._headers, body)
         except ConnectionLost as error:
             log.warning("%s could not be sent: %s", name, error)
             if self._calls is not None:
@@ -152,7 +159,11 @@ class HttpExecutorTransport:
             call.subscribe.unacknowledged_updates.add(status=evolve(update.status))
         self._listed = {update.uuid for update in updates}
         connection = self._host.network.http(*self._environment.endpoint)
-        stream = await connection.stream("POST", PATH, HEADERS, call.SerializeToString())
+        try:
+            stream = await connection.stream("POST", PATH, self._headers, self._encode(call))
+        except BaseException:
+            connection.close()  # it may just have been opened, for nobody
+            raise
         if stream.status != 200:
             text = b"".join([chunk async for chunk in stream.chunks()]).decode(errors="replace")
             stream.close()
@@ -164,7 +175,7 @@ class HttpExecutorTransport:
         decoder = RecordDecoder()
         async for chunk in stream.chunks():
             for record in decoder.feed(chunk):
-                self._received(Event.FromString(record))
+                self._received(read_record(record, Event, is_json=self._is_json))
         raise ConnectionLost("the agent closed the event stream")
 
     def _received(self, event: v1_executor.Event) -> None:

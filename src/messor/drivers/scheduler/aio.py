@@ -66,6 +66,7 @@ class Scheduler:
         transport: str = "http",
         explicit_acknowledgements: bool = False,
         suppressed_roles: Sequence[str] = (),
+        offer_constraints: v0_scheduler.OfferConstraints | None = None,
         credential: Any = None,
         host: Host | None = None,
     ) -> None:
@@ -74,8 +75,9 @@ class Scheduler:
         framework: its description (with an id set: failover) or just a name; without a ``failover_timeout`` it gets a
         week. master: as for the classic driver. transport: ``http`` (v1, protobuf), ``http+json`` or ``libprocess``,
         which has neither inverse offers nor operation feedback. explicit_acknowledgements: leave acknowledging updates
-        to the caller; else an update counts as handled when the next event is asked for. credential: a Credential
-        message, a pair of principal and secret, or a callable that gives one when it is needed. host: a simulated one.
+        to the caller; else an update counts as handled when the next event is asked for. offer_constraints: which
+        agents to be offered. credential: a Credential message, a pair of principal and secret, or a callable that gives
+        one when it is needed. host: a simulated one.
 
         Raises TypeError for a wrong type, ConfigurationError for an empty master or an unknown transport.
         """
@@ -93,6 +95,7 @@ class Scheduler:
         self._credential = own_credential(credential)
         self._explicit = explicit_acknowledgements
         self._suppressed = list(suppressed_roles)
+        self._constraints = offer_constraints
         self._given_host = host
         self._host: Host
         self._node: Node | None = None
@@ -150,6 +153,7 @@ class Scheduler:
             listener,
             backoff_factor=settings.backoff_factor,
             suppressed_roles=self._suppressed,
+            offer_constraints=self._constraints,
             modern=listener,
         )
         self._host.directory.spawn(self._session)
@@ -380,10 +384,15 @@ class Scheduler:
 
         return self._call(Call.DECLINE_INVERSE_OFFERS, fill)
 
-    def update_framework(self, framework: v0.FrameworkInfo, suppressed_roles: Sequence[str] = ()) -> Awaitable[Outcome]:
-        """Change the framework's description without subscribing again."""
-        info = describe(framework)
-        return self._asked(lambda told: self._session.update_framework(info, list(suppressed_roles), told))
+    def update_framework(
+        self,
+        framework: v0.FrameworkInfo,
+        suppressed_roles: Sequence[str] = (),
+        offer_constraints: v0_scheduler.OfferConstraints | None = None,
+    ) -> Awaitable[Outcome]:
+        """Change what was subscribed with, all of it, without subscribing again."""
+        info, suppressed = describe(framework), list(suppressed_roles)
+        return self._asked(lambda told: self._session.update_framework(info, suppressed, offer_constraints, told))
 
 
 class _Listener:
@@ -439,7 +448,7 @@ def describe(framework: v0.FrameworkInfo | str) -> v0.FrameworkInfo:
     if isinstance(framework, str):
         info.name = framework
     else:
-        info.CopyFrom(own(v0.FrameworkInfo, framework))
+        info.CopyFrom(own(v0.FrameworkInfo, framework, partial=True))
     if not info.name:
         raise ConfigurationError("framework.name is empty; give the framework a name")
     if not info.user:

@@ -79,7 +79,8 @@ class MesosSchedulerDriver(Inspection):
         setting has a name.
 
         credential: a mesos.Credential, a pair of principal and secret, or a callable that gives one when it is needed.
-        Raises TypeError for a missing scheduler, framework or master and for what is no credential, ConfigurationError
+        Raises TypeError for a missing scheduler, framework or master and for what is no credential, ValueError for a
+        framework without a name (all calls: for messages that lack required fields), ConfigurationError
         for an unknown transport.
         """
         if isinstance(implicitAcknowledgements, Message) and credential is None:
@@ -95,9 +96,10 @@ class MesosSchedulerDriver(Inspection):
             raise ConfigurationError(f"Unknown transport '{transport}'; expecting one of {', '.join(TRANSPORTS)}")
         self._scheduler = scheduler
         self._framework = v0.FrameworkInfo()
-        self._framework.CopyFrom(own(v0.FrameworkInfo, framework))
+        self._framework.CopyFrom(own(v0.FrameworkInfo, framework, partial=True))
         if not self._framework.user:
             self._framework.user = getpass.getuser()
+        own(v0.FrameworkInfo, self._framework)  # all but the user has to be there
         if not self._framework.failover_timeout:
             log.warning("Framework '%s' has no failover_timeout: its tasks die with this driver", self._framework.name)
         if not self._framework.hostname:
@@ -344,12 +346,13 @@ class MesosSchedulerDriver(Inspection):
         """Be offered nothing until revived; an empty list of roles does nothing."""
         return self._post(self._session_call("suppress"), roles)
 
-    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = ()) -> int:
-        """Change the framework's description without subscribing again."""
+    def updateFramework(self, framework: Any, suppressedRoles: Sequence[str] = (), offerConstraints: Any = None) -> int:
+        """Change the framework's description, suppressed roles and offer constraints without subscribing again."""
         if len(set(suppressedRoles)) != len(suppressedRoles):
             raise ValueError(f"suppressedRoles holds a role twice: {list(suppressedRoles)}")
         info = own(v0.FrameworkInfo, framework)
-        return self._post(self._session_call("update_framework"), info, list(suppressedRoles))
+        constraints = None if offerConstraints is None else own(v0_scheduler.OfferConstraints, offerConstraints)
+        return self._post(self._session_call("update_framework"), info, list(suppressedRoles), constraints)
 
     def acknowledgeStatusUpdate(self, status: Any) -> int:
         """Acknowledge a status; only with explicit acknowledgements, else a ValueError (C++ aborts the process)."""
@@ -365,14 +368,17 @@ class MesosSchedulerDriver(Inspection):
 
     def reconcileTasks(self, statuses: Iterable[Any]) -> int:
         """Ask for the latest state of these tasks, or of all known ones when empty."""
-        own_statuses = own_all(v0.TaskStatus, statuses)
+        tasks = []
+        for status in statuses:
+            owned = own(v0.TaskStatus, status, partial=True)  # whatever else it says is not looked at
+            task = Call.Reconcile.Task(task_id=owned.task_id)
+            if owned.HasField("slave_id"):
+                task.slave_id.CopyFrom(owned.slave_id)
+            tasks.append(own(Call.Reconcile.Task, task))
 
         def fill(call: Call) -> None:
             call.reconcile.SetInParent()
-            for status in own_statuses:
-                task = call.reconcile.tasks.add(task_id=status.task_id)
-                if status.HasField("slave_id"):
-                    task.slave_id.CopyFrom(status.slave_id)
+            call.reconcile.tasks.extend(tasks)
 
         return self._call(Call.RECONCILE, fill)
 

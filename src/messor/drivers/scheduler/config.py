@@ -99,7 +99,7 @@ class DriverConfig:
     def described(self) -> v0.FrameworkInfo:
         """Give the framework's description with the hostname overridden."""
         info = v0.FrameworkInfo()
-        info.CopyFrom(own(v0.FrameworkInfo, self.framework))
+        info.CopyFrom(own(v0.FrameworkInfo, self.framework, partial=True))
         if not info.hostname and self.hostname_override:
             info.hostname = self.hostname_override
         return info

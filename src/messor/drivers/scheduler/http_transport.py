@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from messor.drivers.outcomes import ACCEPTED, Outcome, Told, What
+from messor.drivers.own import read_record
 from messor.drivers.scheduler.interfaces import REFUSED, TransportEvents
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import v0, v0_scheduler, v1_scheduler
 from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
 from messor.security.credentials import Credential
 from messor.security.http_basic import header_for
-from messor.wire.json_codec import from_json, to_json
+from messor.wire.json_codec import to_json
 from messor.wire.recordio import RecordDecoder
 from messor.wire.upid import Upid
 from messor.wire.versions import devolve, evolve
@@ -86,6 +87,15 @@ class HttpTransport:
         self._address = self._detected = None
 
     def _drop(self) -> None:
+        self._drop_events()
+        self._drop_calls()
+
+    def _drop_calls(self) -> None:
+        if self._calls is not None:
+            self._calls.close()
+            self._calls = None
+
+    def _drop_events(self) -> None:
         self._generation += 1
         if self._watchdog is not None:
             self._watchdog.cancel()
@@ -96,9 +106,6 @@ class HttpTransport:
         if self._events is not None:
             self._events.close()
             self._events = None
-        if self._calls is not None:
-            self._calls.close()
-            self._calls = None
         self._stream_id = None
 
     def subscribe(self, call: v0_scheduler.Call) -> None:
@@ -124,8 +131,13 @@ class HttpTransport:
             await self._host.tasks.sleep(DRAIN_STEP)
 
     def deactivate(self, framework_id: v0.FrameworkID) -> None:  # noqa: ARG002  (the interface's)
-        """Close the stream: the HTTP API's way to stop hearing without tearing down."""
-        self._drop()
+        """Close the stream: the HTTP API's way to stop hearing without tearing down. Earlier calls are still sent."""
+        self._drop_events()
+        self._host.tasks.spawn(self._part(), "last calls")
+
+    async def _part(self) -> None:
+        await self.drained()
+        self._drop_calls()
 
     def message_agent(self, agent: Upid, framework_id: v0.FrameworkID, call: v0_scheduler.Call) -> bool:  # noqa: ARG002
         """Agents take no messages from HTTP frameworks."""
@@ -180,7 +192,11 @@ class HttpTransport:
         assert self._address is not None
         connection = self._host.network.http(*self._address)
         asking = connection.stream("POST", PATH, self._headers(), body)
-        stream = await self._host.tasks.within(FIRST_SILENCE, asking)
+        try:
+            stream = await self._host.tasks.within(FIRST_SILENCE, asking)
+        except BaseException:
+            connection.close()  # it may just have been opened, for nobody
+            raise
         if stream.status != 200:
             text = b"".join([chunk async for chunk in stream.chunks()]).decode(errors="replace")
             stream.close()
@@ -222,7 +238,7 @@ class HttpTransport:
         self._session.on_broken(why)
 
     def _received(self, record: bytes) -> None:
-        event = from_json(record, Event) if self._is_json else Event.FromString(record)
+        event = read_record(record, Event, is_json=self._is_json)
         session = self._session
         match event.type:
             case Event.UPDATE:

@@ -30,6 +30,7 @@ DISCONNECTED = "Framework disconnected"
 
 NOTHING_TO_ACKNOWLEDGE = Outcome(What.DROPPED, "it has no uuid or no agent: nobody waits for its acknowledgement")
 NO_ROLES = Outcome(What.DROPPED, "an empty list of roles means none")
+UNREGISTERED = Outcome(What.DROPPED, "the framework has no id yet: describe it as wanted before it subscribes")
 
 
 class SchedulerSession(Actor):
@@ -45,6 +46,7 @@ class SchedulerSession(Actor):
         *,
         backoff_factor: float = 2.0,
         suppressed_roles: Iterable[str] = (),
+        offer_constraints: v0_scheduler.OfferConstraints | None = None,
         modern: ModernListener | None = None,
     ) -> None:
         """framework is copied; its id, when set, means failover (S35). backoff_factor in seconds.
@@ -62,6 +64,7 @@ class SchedulerSession(Actor):
         self._backoff_factor = backoff_factor
         self._backoff: Backoff | None = None
         self._suppressed = set(suppressed_roles)
+        self._constraints = offer_constraints
         self._failover = bool(framework.id.value)
         self._was_registered = False
         self._connected = False
@@ -151,6 +154,8 @@ class SchedulerSession(Actor):
             call.framework_id.CopyFrom(self.framework.id)
         call.subscribe.force = self._failover
         call.subscribe.suppressed_roles.extend(sorted(self._suppressed))
+        if self._constraints is not None:
+            call.subscribe.offer_constraints.CopyFrom(self._constraints)
         self._transport.subscribe(call)
         assert self._backoff is not None
         self._retry = self.host.clock.after(self._backoff.next(), self._subscribe)
@@ -395,21 +400,31 @@ class SchedulerSession(Actor):
             told(NO_ROLES)
 
     def update_framework(
-        self, framework: v0.FrameworkInfo, suppressed_roles: Sequence[str], told: Told | None = None
+        self,
+        framework: v0.FrameworkInfo,
+        suppressed_roles: Sequence[str],
+        offer_constraints: v0_scheduler.OfferConstraints | None = None,
+        told: Told | None = None,
     ) -> None:
-        """Change the framework's description; remembered and sent with the next SUBSCRIBE when disconnected (S30)."""
+        """Change what was subscribed with; remembered and sent with the next SUBSCRIBE when disconnected (S30)."""
         identifier = v0.FrameworkID()
         identifier.CopyFrom(self.framework.id)
         if not identifier.value:
-            self._fail("MesosSchedulerDriver::updateFramework must not be called prior to registration")
+            if told is not None:
+                told(UNREGISTERED)
+            else:
+                self._fail("MesosSchedulerDriver::updateFramework must not be called prior to registration")
             return
         self.framework.CopyFrom(framework)
         self.framework.id.CopyFrom(identifier)
         self._suppressed = set(suppressed_roles)
+        self._constraints = offer_constraints
 
         def fill(call: Call) -> None:
             call.update_framework.framework_info.CopyFrom(self.framework)
             call.update_framework.suppressed_roles.extend(suppressed_roles)
+            if offer_constraints is not None:
+                call.update_framework.offer_constraints.CopyFrom(offer_constraints)
 
         self.call(Call.UPDATE_FRAMEWORK, fill, told)
 
