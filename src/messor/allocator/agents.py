@@ -12,7 +12,7 @@ from messor.protos import v0
 class Whole:
     """An offer of everything that is available on some agent, for one role."""
 
-    __slots__ = ("available", "enough", "marked", "role", "siblings", "vector", "version")
+    __slots__ = ("available", "enough", "even", "given", "marked", "role", "siblings", "vector", "version")
 
     def __init__(self, available: Resources, role: str, siblings: dict[str, Whole], *, enough: bool) -> None:
         """Mark what is available; it is in the order of offers."""
@@ -23,35 +23,49 @@ class Whole:
         self.marked = available.allocated_to(role)
         self.vector: Vector = ()
         """Its scalars ready to be booked, in this version of the pool."""
+        self.even: Vector | None = None
+        """The same without thousandths, if it has none."""
         self.version = -1
+        self.given = 0
+        """How often a round gave it to the only role and did not book it there yet."""
         self.enough = enough
         """Whether it holds the minimum to offer."""
 
-    def renumbered(self, pool: Pool) -> Vector:
+    def renumber(self, pool: Pool) -> None:
         """Prepare its scalars for booking anew: the pool changed."""
-        self.version = pool.version
         self.vector = pool.vector(self.available.scalars())
-        return self.vector
+        self.even = pool.even_vector(self.available.scalars())
+        self.version = pool.version
 
 
-class Agent:
-    """One agent's books. All bags but ``out`` are without allocation marks."""
+class Front:
+    """What rounds look at of an agent; apart so that it lies together in memory, which decides how fast they are."""
 
     __slots__ = (
         "active",
-        "allocated",
         "available",
+        "handed",
+        "holder",
+        "id",
+        "is_simple",
+        "ledger",
+        "offer",
+        "out_total",
+        "refused_by_all",
+    )
+
+
+class Agent(Front):
+    """One agent's books. All bags but ``out`` and ``handed`` are without allocation marks."""
+
+    __slots__ = (
+        "allocated",
         "capabilities",
         "has_gpus",
-        "id",
         "info",
         "is_choosy",
         "is_overdrawn",
         "is_plain",
-        "offer",
-        "out",
-        "out_total",
-        "refused_by_all",
         "region",
         "total",
     )
@@ -60,23 +74,42 @@ class Agent:
         """Begin with everything available."""
         self.id = agent_id
         self.active = True
-        self.out: dict[str, Resources] = {}
-        """By framework: what is offered to it or used by it, with allocation marks."""
+        self.ledger: dict[str, Resources] | None = None
+        """What is out, by framework; None while that is nothing or one offer of all there was:"""
+        self.holder: str | None = None
+        """the framework it was made to, if any,"""
+        self.handed = EMPTY
+        """and what was in it. Saves rounds a dictionary per agent."""
         self.out_total = EMPTY
-        """The same in one bag."""
+        """What is out in one bag."""
         self.allocated = EMPTY
         """The part of it that tasks and executors use (offers are not in it), with allocation marks."""
         self.available = EMPTY
-        """What may be offered now. A shared volume stays here while it is used."""
+        """What may be offered now; ``EMPTY`` itself when nothing. A shared volume stays here while it is used."""
         self.offer: Whole | None = None
         """What was last made of everything available."""
         self.refused_by_all = -1
         """The allocator's generation in which every client was found to refuse what is available."""
         self.is_plain = True
         """Whether nothing available is reserved, revocable or shared."""
+        self.is_simple = True
+        """Whether any framework may be offered all that is available: it is plain, and nobody is choosy."""
         self.has_gpus = False
         self.update_info(info, capabilities)
         self.update_total(total)
+
+    @property
+    def out(self) -> dict[str, Resources]:
+        """By framework: what is offered to it or used by it, with allocation marks."""
+        if self.ledger is not None:
+            return self.ledger
+        return {} if self.holder is None else {self.holder: self.handed}
+
+    def held_by(self, framework_id: str) -> Resources:
+        """Tell what a framework holds, with allocation marks."""
+        if self.ledger is not None:
+            return self.ledger.get(framework_id, EMPTY)
+        return self.handed if self.holder == framework_id else EMPTY
 
     def update_info(self, info: v0.SlaveInfo, capabilities: AgentCapabilities) -> None:
         """Take over what the agent says of itself."""
@@ -100,14 +133,16 @@ class Agent:
         able = self.capabilities
         ordinary = able.multi_role and able.hierarchical_role and self.region is None and not self.has_gpus
         self.is_choosy = not ordinary
+        self.is_simple = ordinary and self.is_plain
 
     def take(self, framework_id: str, plain: Resources, marked: Resources, *, everything: bool = False) -> None:
         """Hand resources to a framework; both bags are the same but for the allocation marks.
 
         everything: the caller knows that nothing is left then.
         """
-        have = self.out.get(framework_id)
-        self.out[framework_id] = marked if have is None else have + marked
+        ledger = self._open()
+        have = ledger.get(framework_id)
+        ledger[framework_id] = marked if have is None else have + marked
         if everything:
             # What is out now is all there is: adding it up would cost more, above all with many port ranges.
             adds_up = not self.total.has_shared and not self.is_overdrawn
@@ -119,21 +154,43 @@ class Agent:
 
     def give_back(self, framework_id: str, marked: Resources) -> None:
         """Take resources back from a framework."""
-        have = self.out.get(framework_id)
+        ledger = self._open()
+        have = ledger.get(framework_id)
         if have is None:
             return
         rest = have - marked
         if rest:
-            self.out[framework_id] = rest
+            ledger[framework_id] = rest
+            self.out_total -= marked.unallocated()
+            self._recount()
         else:
-            del self.out[framework_id]
-        self.out_total = self.out_total - marked.unallocated() if self.out else EMPTY
-        self._recount()
+            self._close(framework_id, marked.unallocated())
 
     def gave_whole_back(self, framework_id: str, whole: Whole) -> None:
         """Take an offer of everything back from a framework that holds nothing else."""
-        del self.out[framework_id]
-        self.out_total = self.out_total - whole.available if self.out else EMPTY
+        if self.holder is None:
+            self._close(framework_id, whole.available)
+        else:
+            self.holder = None
+            self.out_total = EMPTY
+            self._recount()
+
+    def _open(self) -> dict[str, Resources]:
+        """Give the ledger to write in."""
+        if self.ledger is None:
+            self.ledger = self.out
+            self.holder = None
+        return self.ledger
+
+    def _close(self, framework_id: str, plain: Resources) -> None:
+        """Note that a framework gave the last back that it held."""
+        ledger = self._open()
+        del ledger[framework_id]
+        if ledger:
+            self.out_total -= plain
+        else:
+            self.ledger = None
+            self.out_total = EMPTY
         self._recount()
 
     def _recount(self) -> None:
@@ -144,6 +201,7 @@ class Agent:
             available = total.nonshared() - self.out_total.nonshared() + total.shared()
         else:
             available = total - self.out_total
-        self.available = available
-        self.is_plain = available.is_plain
+        self.available = available or EMPTY
+        self.is_plain = plain = available.is_plain
+        self.is_simple = plain and not self.is_choosy
         self.refused_by_all = -1

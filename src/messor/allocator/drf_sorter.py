@@ -28,6 +28,7 @@ class Node:
         "count",
         "entry",
         "heap",
+        "is_even",
         "name",
         "parent",
         "part",
@@ -52,6 +53,8 @@ class Node:
         self.stale = False
         self.count = 0
         self.part = 0.0
+        self.is_even = True
+        """Whether it holds whole units only, without thousandths; as good as known when it was last sorted in."""
         self.pending: dict[str, Resources] | None = None
         """What a round has given a client so far, by agent; kept here because the node is at hand."""
         self.totals: list[int] = []
@@ -303,10 +306,7 @@ class DrfSorter:
 
     def walk(self) -> Generator[str, None, None]:
         """Iterate lazily over a snapshot of the order."""
-        if self._rebuild or self._version != self.pool.version:
-            self._rebuild_heaps()
-        elif self._stale:
-            self._settle()
+        self._settle()
         return self._walk_all()
 
     def _walk_all(self) -> Generator[str, None, None]:
@@ -345,10 +345,7 @@ class DrfSorter:
 
     def in_order(self, but: set[str]) -> Generator[str, None, None]:
         """Iterate over active clients that are not among these, which are many; the tree must be flat."""
-        if self._rebuild or self._version != self.pool.version:
-            self._rebuild_heaps()
-        elif self._stale:
-            self._settle()
+        self._settle()
         clients = self._clients
         heap = [clients[client].entry for client in self.active - but]
         heapify(heap)  # type: ignore[type-var]  # active ones have an entry
@@ -368,16 +365,16 @@ class DrfSorter:
             return [client for client in self.sort() if client in wanted]
         return sorted(clients, key=self.order_key)
 
-    def first(self) -> Node | None:
-        """Give the leaf whose turn it is; None when no client is active."""
-        if self._rebuild or self._version != self.pool.version:
-            self._rebuild_heaps()
-        elif self._stale:
-            self._settle()
+    def first(self) -> Node:
+        """Give the leaf whose turn it is; some client must be active."""
+        self._settle()
+        return self._first()
+
+    def _first(self) -> Node:
         node = self._root
         while node.client is None:
             if not node.heap:  # an inner node without active clients may come first: walk past it
-                return next(self._leaves(self._root), None)
+                return next(self._leaves(self._root))
             node = node.heap[0][3]
         return node
 
@@ -388,49 +385,86 @@ class DrfSorter:
             else:
                 yield from self._leaves(node)
 
-    def allocated_first(self, leaf: Node, vector: Vector) -> None:
-        """Book an allocation (without shared volumes) for the leaf ``first`` just gave, and sort it in.
+    def give(self, vector: Vector, even: Vector | None) -> Node:
+        """Book an allocation (without shared volumes) for whose turn it is, sort it in, and give its leaf.
 
-        The same as ``allocated`` and a walk's end, in one go: this is what rounds spend their time on.
+        The same as ``first``, ``allocated`` and a walk's end, in one go: this is what rounds spend their time on.
         """
+        if self._rebuild or self._stale or self._version != self.pool.version:
+            self._settle()
+        node = leaf = self._root.heap[0][3]
+        if leaf.client is None:
+            node = leaf = self._first()
+        above = node.parent
+        while above is not None:
+            totals = node.totals
+            largest = node.part
+            # Shares only grow here, and only through what is added.
+            if even is not None and node.is_even:
+                for index, milli, size in even:
+                    have = totals[index] = totals[index] + milli
+                    part = have / size
+                    if part > largest:  # noqa: PLR1730  (max() costs a call)
+                        largest = part
+            else:
+                node.is_even = False
+                for index, milli, size in vector:
+                    have = totals[index] = totals[index] + milli
+                    part = (have // 1000 + have % 1000 / 1000.0) / size
+                    if part > largest:  # noqa: PLR1730
+                        largest = part
+            node.part = largest
+            node.count = count = node.count + 1
+            heap = above.heap
+            if heap[0][3] is node:
+                node.entry = entry = (largest / node.weight, count, node.path, node)
+                heapreplace(heap, entry)
+            elif not node.stale:
+                node.stale = True
+                self._stale.append(node)
+            node = above
+            above = node.parent
+        return leaf
+
+    def give_to(self, leaf: Node, vector: Vector, times: int = 1) -> None:
+        """Book allocations (without shared volumes) of one leaf; the order follows when it is asked for."""
         node = leaf
         above = leaf.parent
         while above is not None:
-            node.count += 1
-            totals = node.totals
-            heap = above.heap
-            if len(heap) == 1:  # no order to keep; a sibling that comes has all shares computed anew
-                for index, milli, _ in vector:
-                    totals[index] += milli
-            else:
-                largest = node.part
-                for index, milli, size in vector:
-                    have = totals[index] = totals[index] + milli
-                    # Shares only grow here, and only through what was just added.
-                    part = (have // 1000 + have % 1000 / 1000.0) / size
-                    if part > largest:  # noqa: PLR1730  (max() costs a call)
-                        largest = part
-                node.part = largest
-                if heap[0][3] is node:
-                    node.entry = (largest / node.weight, node.count, node.path, node)
-                    heapreplace(heap, node.entry)
-                elif not node.stale:
-                    node.stale = True
-                    self._stale.append(node)
+            node.count += times
+            totals = self._room(node)
+            for index, milli, _ in vector:
+                totals[index] += milli * times
+            if not node.stale:
+                node.stale = True
+                self._stale.append(node)
             node = above
             above = node.parent
 
+    def alone(self) -> Node | None:
+        """Give the leaf whose turn it always is: that of the only active client, if there is but one."""
+        if len(self.active) != 1:
+            return None
+        return self._clients[next(iter(self.active))]
+
     def _entry(self, node: Node) -> Entry:
         largest = 0.0
+        even = True
         for have, size in zip(self._room(node), self.pool.sizes, strict=True):
             if have:
-                part = (have // 1000 + have % 1000 / 1000.0) / size
+                rest = have % 1000
+                part = (have // 1000 + rest / 1000.0) / size
                 largest = max(largest, part)
+                even = even and not rest
         node.part = largest
+        node.is_even = even
         return (largest / node.weight, node.count, node.path, node)
 
     def _settle(self) -> None:
-        """Put nodes that changed outside of a walk where they belong: few by sifting, many by rebuilding."""
+        """Bring the order up to date: put nodes that changed outside of a walk where they belong."""
+        if self._rebuild or self._version != self.pool.version:
+            self._rebuild_heaps()
+            return
         stale, self._stale = self._stale, []
         parents: dict[int, tuple[Node, list[Node]]] = {}
         for node in stale:

@@ -130,7 +130,7 @@ class HierarchicalAllocator:
                 self._set_active(framework_id, role, active=True)
         for agent_id, resources in used.items():
             agent = self.agents.get(agent_id)
-            if agent is not None and framework_id not in agent.out:
+            if agent is not None and not agent.held_by(framework_id):
                 agent.take(framework_id, resources.unallocated(), resources)
                 self.charge_held(resources, 1)
                 self._use(agent, resources)
@@ -138,16 +138,15 @@ class HierarchicalAllocator:
         if framework_id in self.strangers:
             self.strangers.discard(framework_id)
             for agent in self.agents.values():
-                if framework_id in agent.out:
-                    self._book(agent, framework, agent.out[framework_id])
+                self._book(agent, framework, agent.held_by(framework_id))
         self.generation += 1
 
     def remove_framework(self, framework_id: str) -> None:
         """Forget a framework and free what it holds."""
         framework = self.frameworks[framework_id]
         for agent in self.agents.values():
-            held = agent.out.get(framework_id)
-            if held is not None:
+            held = agent.held_by(framework_id)
+            if held:
                 self._unbook(agent, framework, held)
                 agent.give_back(framework_id, held)
                 self.charge_held(held, -1)
@@ -249,8 +248,7 @@ class HierarchicalAllocator:
     def _untrack_if_idle(self, framework: Framework, role: str) -> None:
         """Forget a role the framework left, unless it still holds something under it."""
         for agent in self.agents.values():
-            held = agent.out.get(framework.id)
-            if held is not None and any(kind.allocation_role == role for kind in held.kinds()):
+            if any(kind.allocation_role == role for kind in agent.held_by(framework.id).kinds()):
                 return
         self._untrack(framework.id, role)
 
@@ -408,7 +406,7 @@ class HierarchicalAllocator:
             agent.allocated -= resources
             self.roles.use(resources, -1)
         framework = self.frameworks.get(framework_id)
-        if framework is None or framework_id not in agent.out:
+        if framework is None or not agent.held_by(framework_id):
             return
         whole = agent.offer
         if whole is not None and whole.marked is resources and self._take_whole_back(agent, framework, whole):
@@ -433,12 +431,12 @@ class HierarchicalAllocator:
 
     def _take_whole_back(self, agent: Agent, framework: Framework, whole: Whole) -> bool:
         """Take back an offer of everything that comes back as it went out: most do; False when it is not so."""
-        held = agent.out
-        if not self.is_drf or held[framework.id] is not whole.marked or whole.role not in framework.roles:
+        if not self.is_drf or agent.held_by(framework.id) is not whole.marked or whole.role not in framework.roles:
             return False
-        vector = whole.vector if whole.version == self.pool.version else whole.renumbered(self.pool)
-        self.sorters[whole.role].unallocated_vector(framework.id, vector)
-        self.role_sorter.unallocated_vector(whole.role, vector)
+        if whole.version != self.pool.version:
+            whole.renumber(self.pool)
+        self.sorters[whole.role].unallocated_vector(framework.id, whole.vector)
+        self.role_sorter.unallocated_vector(whole.role, whole.vector)
         agent.gave_whole_back(framework.id, whole)
         self.charge_held(whole.marked, -1)
         return True
@@ -448,7 +446,7 @@ class HierarchicalAllocator:
         agent = self.agents.get(agent_id)
         if agent is None or framework_id not in self.frameworks:
             return True
-        have = agent.out.get(framework_id, EMPTY)
+        have = agent.held_by(framework_id)
         return have is resources or have.contains(resources)
 
     def _book(self, agent: Agent, framework: Framework, resources: Resources) -> None:
@@ -470,7 +468,7 @@ class HierarchicalAllocator:
     def _untrack_later(self, framework: Framework, role: str, agent: Agent, part: Resources) -> None:
         """Forget a role the framework left long ago once the last of it, this part, is given back."""
         for other in self.agents.values():
-            held = other.out.get(framework.id, EMPTY)
+            held = other.held_by(framework.id)
             if other is agent:
                 held -= part
             if any(kind.allocation_role == role for kind in held.kinds()):

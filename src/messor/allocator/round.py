@@ -52,7 +52,7 @@ class Round:
         candidates = [
             agent
             for agent in agents
-            if agent.available
+            if agent.available is not EMPTY
             and agent.active
             and agent.refused_by_all != generation
             and (whitelist is None or agent.info.hostname in whitelist)
@@ -76,54 +76,59 @@ class Round:
         rounds spend their time here.
         """
         books = self.books
-        any_picky = any(framework.is_picky for framework in books.frameworks.values())
-        touched: list[tuple[Node, str, str]] = []
-        role_sorter, sorters, frameworks = books.role_sorter, books.sorters, books.frameworks
-        refused, pool, bound = books.refusals.by_agent, books.pool, books.quotas
+        role_sorter, sorters = books.role_sorter, books.sorters
+        refused, pool = books.refusals.by_agent, books.pool
+        picky = {framework.id for framework in books.frameworks.values() if framework.is_picky}
+        heed = bool(picky or books.quotas)
+        alone = role_sorter.alone()
+        role: str = role_sorter.first().client  # type: ignore[assignment]  # leaves are clients
+        unbooked: list[Whole] = []
+        touched: list[tuple[Node, str]] = []
         for agent in agents:
-            agent_id = agent.id
-            role_leaf = None
-            if agent.is_plain and not agent.is_choosy and (not refused or agent_id not in refused):
-                role_leaf = role_sorter.first()
-            if role_leaf is None or (bound and top_level(role_leaf.client or "") in bound):
-                self.share_out(agent)
-                continue
-            role: str = role_leaf.client  # type: ignore[assignment]
-            sorter = sorters[role]
-            leaf = sorter.first()
-            assert leaf is not None  # a role without active frameworks is not in the order
-            framework_id: str = leaf.client  # type: ignore[assignment]
             whole = agent.offer
-            available = agent.available
-            if whole is None or whole.available is not available:
+            if not agent.is_simple or (refused and agent.id in refused) or (heed and not self._may_have(picky)):
+                whole = None
+            elif whole is None or whole.available is not agent.available:
                 whole = self._whole(agent, role)
-                available = whole.available
-            elif whole.role != role:
-                whole = agent.offer = whole.siblings.get(role) or self._whole(agent, role)
-            if not whole.enough or (any_picky and frameworks[framework_id].is_picky):
+            if whole is None or not whole.enough:
+                _book(role_sorter, alone, unbooked)
                 self.share_out(agent)
                 continue
-            marked = whole.marked
-            if agent.out:
-                agent.take(framework_id, available, marked, everything=True)
-            else:
-                agent.out[framework_id] = marked
-                agent.out_total = available
+            if whole.version != pool.version:
+                whole.renumber(pool)
+            if alone is None:
+                role = role_sorter.give(whole.vector, whole.even).client  # type: ignore[assignment]
+            else:  # there is no order to keep
+                if not whole.given:
+                    unbooked.append(whole)
+                whole.given += 1
+            leaf = sorters[role].give(whole.vector, whole.even)
+            if whole.role != role:
+                whole = agent.offer = whole.siblings.get(role) or self._whole(agent, role)
+            if agent.ledger is None:
+                agent.holder = leaf.client
+                agent.handed = whole.marked
+                agent.out_total = whole.available
                 agent.available = EMPTY
-            vector = whole.vector if whole.version == pool.version else whole.renumbered(pool)
-            role_sorter.allocated_first(role_leaf, vector)
-            sorter.allocated_first(leaf, vector)
-            pending = leaf.pending
-            if pending is None:
-                pending = leaf.pending = {}
-                touched.append((leaf, framework_id, role))
-            pending[agent_id] = marked
+            else:
+                agent.take(leaf.client, whole.available, whole.marked, everything=True)  # type: ignore[arg-type]
+            if leaf.pending is None:
+                leaf.pending = {}
+                touched.append((leaf, role))
+            leaf.pending[agent.id] = whole.marked
+        _book(role_sorter, alone, unbooked)
         self._collect(touched)
 
-    def _collect(self, touched: list[tuple[Node, str, str]]) -> None:
-        """Gather what the leaves of these frameworks and roles were given."""
-        for leaf, framework_id, role in touched:
-            by_role = self.offers.setdefault(framework_id, {})
+    def _may_have(self, picky: set[str]) -> bool:
+        """Whether the very first framework takes any agent, and its role has no quota."""
+        books = self.books
+        role: str = books.role_sorter.first().client  # type: ignore[assignment]
+        return top_level(role) not in books.quotas and books.sorters[role].first().client not in picky
+
+    def _collect(self, touched: list[tuple[Node, str]]) -> None:
+        """Gather what the leaves of frameworks in these roles were given."""
+        for leaf, role in touched:
+            by_role = self.offers.setdefault(leaf.client or "", {})
             # Whoever also got something through ``share_out`` got it of other agents.
             by_role[role] = {**by_role.get(role, {}), **(leaf.pending or {})}
             leaf.pending = None
@@ -321,6 +326,15 @@ class Round:
         by_agent[agent.id] = marked
         if plain.has_shared:
             self.offered_shared[agent.id] = self.offered_shared.get(agent.id, EMPTY) + plain.shared()
+
+
+def _book(sorter: DrfSorter, leaf: Node | None, given: list[Whole]) -> None:
+    """Book what was given to the only role."""
+    for whole in given:
+        assert leaf is not None
+        sorter.give_to(leaf, whole.vector, whole.given)
+        whole.given = 0
+    given.clear()
 
 
 def _owners(resources: Resources) -> set[str] | None:

@@ -13,6 +13,9 @@ DEFAULT_WEIGHT = 1.0
 """What a client's share is divided by unless an operator said otherwise."""
 
 
+_EXACT = 2.0**43
+"""Up to here a number of thousandths is a float exactly."""
+
 Vector = tuple[tuple[int, int, float], ...]
 """Scalars ready to be booked: index of the name, thousandths, and how much of it the cluster has (as a float)."""
 
@@ -118,6 +121,18 @@ class Pool:
             return tuple([(indexes[name], milli, sizes[indexes[name]]) for name, milli in scalars.items()])
         except KeyError:
             return tuple([(self.index(name), milli, sizes[self.index(name)]) for name, milli in scalars.items()])
+
+    def even_vector(self, scalars: Mapping[str, int]) -> Vector | None:
+        """Prepare scalars whose shares need no rounding, None when they do: nothing has thousandths, here or in all.
+
+        Sizes are in thousandths then, and a quotient of thousandths is the very float that one of whole units is.
+        """
+        even = []
+        for index, milli, size in self.vector(scalars):
+            if milli % 1000 or (size != math.inf and not size.is_integer()) or size > _EXACT:
+                return None
+            even.append((index, milli, size * 1000.0))
+        return tuple(even)
 
     def named(self, sums: Iterable[int]) -> dict[str, int]:
         """Turn a list of sums into a mapping, leaving out zeros."""
