@@ -36,9 +36,11 @@ class Master:
         """
         self._leader = _Leader(address) if address.startswith(INDIRECT) or "," in address else None
         self._url = (address if "://" in address else f"http://{address.removeprefix('master@')}").rstrip("/")
-        self._headers = {"Accept": "application/json"}
+        self.authorization: dict[str, str] = {}
+        """The headers that say who asks."""
         if credential is not None:
-            self._headers["Authorization"] = "Basic " + base64.b64encode(credential.encode()).decode()
+            self.authorization["Authorization"] = "Basic " + base64.b64encode(credential.encode()).decode()
+        self._headers = {"Accept": "application/json", **self.authorization}
 
     @property
     def url(self) -> str:
@@ -133,9 +135,7 @@ def parser(program: str, description: str, epilog: str | None = None) -> argpars
     return result
 
 
-FORMS = (
-    "the master to ask: host:port, zk://hosts/path, a list a:5050,b:5050, or file:///path with one of them"
-)
+FORMS = "the master to ask: host:port, zk://hosts/path, a list a:5050,b:5050, or file:///path with one of them"
 
 
 def add_master(options: argparse.ArgumentParser, default: str | None) -> None:

@@ -1,4 +1,4 @@
-"""``messor record``: a timeline of offers, allocations and shares per role, in one HTML file."""
+"""``messor record``: a timeline of offers, allocations, shares and tasks per role, in one HTML file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from messor.cli.asking import Master, parser, run, say
+from messor.cli.recording import Recording
 from messor.cli.timeline import page
+from messor.cli.watching import Watch
 from messor.errors import ConnectionLost, InvalidRequest
 
 EPILOG = """\
+Shares, holdings and offers are sampled; tasks are followed by the master's events, so they are exact.
 The file needs nothing but a browser: no scripts, styles or fonts are loaded from anywhere.
 
 example:
@@ -31,32 +34,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _record(given: Any) -> int:
-    master = Master(given.master, given.credential)
-    samples = [master.get("/allocator/shares")]
+    master, run = Master(given.master, given.credential), Recording()
+    sample = master.get("/allocator/shares")
     # Opened first: to find out after an hour that the folder is missing would be late.
     try:
         output = open(given.output, "w", encoding="utf-8")  # noqa: SIM115  (closed below, after hours maybe)
     except OSError as error:
         raise InvalidRequest(f"cannot write {given.output}: {error.strerror}") from None
-    missed = _sample(master, samples, given.interval, given.seconds)
+    run.add(sample)
+    with Watch(master.url, master.authorization, time.time() - sample["time"]) as watch:
+        _sample(master, run, watch, given)
+    run.add_changes(watch.take())
+    run.has_events = watch.began.is_set()
     with output:
-        output.write(page(samples))
-    gaps = f", {missed} samples are missing because the master did not answer" if missed else ""
-    say(f"{given.output}: {len(samples)} samples over {samples[-1]['time'] - samples[0]['time']:.1f} s{gaps}")
+        output.write(page(run))
+    gaps = f", {run.missed} samples are missing because the master did not answer" if run.missed else ""
+    say(f"{given.output}: {run.count} samples over {run.seconds:.1f} s{gaps}")
+    if not run.has_events:
+        say(f"Without tasks: {watch.refusal or 'the master did not tell of any in time'}")
     return 0
 
 
-def _sample(master: Master, samples: list[dict[str, Any]], interval: float, seconds: float | None) -> int:
-    """Collect samples until time is up or Ctrl-C; gives how many were missed."""
-    missed = 0
+def _sample(master: Master, run: Recording, watch: Watch, given: Any) -> None:
+    """Collect samples until time is up or Ctrl-C."""
     begun = time.monotonic()
     try:
-        while seconds is None or time.monotonic() - begun + interval <= seconds:
-            time.sleep(interval)
+        while given.seconds is None or time.monotonic() - begun + given.interval <= given.seconds:
+            time.sleep(given.interval)
             try:
-                samples.append(master.get("/allocator/shares"))
+                run.add(master.get("/allocator/shares"))
+                watch.url = master.url
             except ConnectionLost:
-                missed += 1
+                run.missed += 1
+            run.add_changes(watch.take())
     except KeyboardInterrupt:
         pass
-    return missed

@@ -30,6 +30,10 @@ COLUMNS = (
     "tasks",
 )
 
+DISPENSABLE = ("offered", "guarantee", "weight", "limit", "history", "offers", "holds")
+"""Columns that narrow terminals do without, in the order in which they go."""
+GAP = 2
+
 EPILOG = """\
 A share is the weighted dominant share: the largest part of any resource that is held (offers count),
 divided by the weight. The smallest comes first in the next round.
@@ -110,10 +114,11 @@ def _live(given: Any) -> int:
     master, histories = Master(given.master, given.credential), Histories()
     shares = master.get("/allocator/shares")  # an unreachable master ends the command before the screen is taken
     trouble = ""
-    with Live(console=Console(), screen=True, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+    console = Console()
+    with Live(console=console, screen=True, auto_refresh=False) as live, suppress(KeyboardInterrupt):
         while True:
             histories.add(shares)
-            live.update(_screen(shares, histories, trouble), refresh=True)
+            live.update(_screen(shares, histories, trouble, console.width), refresh=True)
             time.sleep(given.interval)
             try:
                 shares = master.get("/allocator/shares")
@@ -123,18 +128,32 @@ def _live(given: Any) -> int:
     return 0
 
 
-def _screen(shares: dict[str, Any], histories: Histories, trouble: str) -> Any:
+def _screen(shares: dict[str, Any], histories: Histories, trouble: str, width: int) -> Any:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, header_style="bold", expand=True)
-    for name in COLUMNS:
-        drawn.add_column(name, no_wrap=name in {"history", "share"})
-    for row in rows(shares, histories):
+    found = list(rows(shares, histories))
+    shown = fitting([COLUMNS, *(row.cells for row in found)], width)
+    drawn = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for column in shown:
+        drawn.add_column(COLUMNS[column], no_wrap=True, overflow="ellipsis")
+    for row in found:
         style = "dim" if row.is_quiet else "bold" if row.is_role else ""
-        drawn.add_row(*(Text(cell) for cell in row.cells), style=style)
+        drawn.add_row(*(Text(row.cells[column]) for column in shown), style=style)
     return Group(Text(headline(shares), style="bold"), Text(trouble, style="red"), drawn)
+
+
+def fitting(table: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Choose the columns that fit in a terminal: those that say nothing go first, then what is least missed."""
+    widths = [max(len(row[column]) for row in table) + GAP for column in range(len(COLUMNS))]
+    blank = {number for number in range(len(COLUMNS)) if not any(row[number].strip("- ") for row in table[1:])}
+    shown = [number for number, name in enumerate(COLUMNS) if number not in blank or name not in DISPENSABLE]
+    for name in DISPENSABLE:
+        if sum(widths[number] for number in shown) <= width:
+            break
+        shown = [number for number in shown if COLUMNS[number] != name]
+    return shown
 
 
 def headline(shares: dict[str, Any]) -> str:

@@ -1,15 +1,12 @@
-"""``messor top`` and ``messor record``: from the master's numbers to lines and pages."""
+"""``messor top``: from the master's numbers to lines."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 
-from messor.cli.timeline import page
-from messor.cli.top import Histories, amounts, headline, rows, spark_line
+from messor.cli.top import COLUMNS, Histories, amounts, fitting, headline, rows, spark_line
 
 
 def sample(seconds: float, share: float, *, roles: tuple[str, ...] = ("web",)) -> dict[str, Any]:
@@ -85,23 +82,17 @@ def test_histories_forget_who_is_gone() -> None:
     assert histories.line("web") == ""
 
 
-def test_the_page_loads_nothing_and_shows_every_role() -> None:
-    """No address of anything but the SVG's own, and text is escaped."""
-    text = page([sample(0, 0.1), sample(1, 0.9, roles=("web", "a</script><b>")), sample(2, 0.4)])
-    assert not re.search(r"(src|href|@import|url\()", text)
-    assert text.count("</script>") == 1
-    assert "&lt;shop&gt;" in text
-    assert "<shop>" not in text
-    charts = re.findall(r"<svg class=chart.*?</svg>", text)
-    assert len(charts) == 4
-    for chart in charts:
-        drawn = ET.fromstring(re.sub(r"class=(\w+)", r'class="\1"', chart))
-        lines = {line.findtext("title"): line.get("points") for line in drawn.iter("polyline")}
-        assert set(lines) == {"web", "a</script><b>"}
-        assert len(lines["web"].split()) == 3  # type: ignore[union-attr]
-        assert len(lines["a</script><b>"].split()) == 1  # type: ignore[union-attr]
+def test_narrow_terminals_do_without_columns() -> None:
+    """What says nothing goes first, then what is least missed; what names and counts stays."""
+    cells = {"role / framework": "web", "share": "0.500", "history": "▁" * 24, "weight": "1", "guarantee": "-"}
+    cells |= {"limit": "-", "holds": "cpus:2 mem:1.5G", "offered": "cpus:1", "offers": "1", "tasks": "3"}
+    table = [COLUMNS, tuple(cells.values())]
 
+    def shown(width: int) -> list[str]:
+        return [COLUMNS[number] for number in fitting(table, width)]
 
-def test_one_sample_makes_a_page_too() -> None:
-    """Without dividing by no time at all."""
-    assert "1 samples over 0.0 s" in page([sample(0, 0.1)])
+    wide = ["role / framework", "share", "history", "weight", "holds", "offered", "offers", "tasks"]
+    assert shown(200) == wide
+    assert shown(99) == [name for name in wide if name != "offered"]
+    assert shown(60) == ["role / framework", "share", "holds", "offers", "tasks"]
+    assert shown(10) == ["role / framework", "share", "tasks"]
