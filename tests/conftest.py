@@ -7,12 +7,19 @@ import signal
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.leftovers import nothing_left
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts us in the background ignores SIGINT, and so would every program under test.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in every run, however slow the machine; --hypothesis-profile=explore draws others each time.
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("explore", **PATIENT)
+settings.register_profile("suite", derandomize=True, database=None, **PATIENT)
+settings.load_profile("suite")
 
 
 @pytest.hookimpl(wrapper=True)
