@@ -43,6 +43,7 @@ def test_commands_find_the_leader(masters: Masters, tmp_path: Path, capsys: pyte
             assert expected in out
     assert followed.get("/allocator/shares")["agents"] == 1
     leader.kill()
+    masters.expire_leader()
     wait_for(standby.leads, "the standby to lead")
     wait_for(lambda: followed.url.endswith(f":{standby.port}"), "the command to follow")
     assert "agents" in followed.get("/allocator/shares")
