@@ -42,12 +42,15 @@ from messor.agent.upkeep.retire import Files, Sandboxes
 from messor.protos import internal, v0
 from messor.runtime.actor import Actor, Component
 from messor.security.authenticatee import Authentication, Patience
+from messor.security.create_authorizer import create_authorizer
+from messor.security.permissions import Permissions, guard_endpoints
 
 if TYPE_CHECKING:
     from messor.agent.flags import AgentFlags
     from messor.containers.containerizer import Containerizer
     from messor.coordination.interfaces import Detector
     from messor.runtime.host import Host
+    from messor.security.authorizer import Authorizer
     from messor.security.credentials import Credential
     from messor.wire.upid import Upid
 
@@ -83,13 +86,15 @@ class Agent(Actor):
         files: BrowsableFiles | None = None,
         finished: Callable[[], object] | None = None,
         credential: Credential | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         """Take the collaborators; raises ConfigurationError when resources or attributes make no sense.
 
         machine: what can be offered where ``--resources`` does not say. boot_id: changes with every boot. own_folder:
         gives a sandbox to its user. libprocess_ip: what executors are told to listen on. measure_disk: tells how full
         the disk is. files: where sandboxes are shown. finished: called when a terminating agent has ended everything;
-        by default the process exits with status 0. credential: what is proved to masters.
+        by default the process exits with status 0. credential: what is proved to masters. authorizer: who may
+        do what, by default what the flags say.
         """
         super().__init__(NAME)
         self.host = host
@@ -103,6 +108,7 @@ class Agent(Actor):
         self._files = files
         self._finished = finished
         self._credential = credential
+        self.permissions = Permissions(authorizer or create_authorizer(flags.authorizer, flags.acls))
         info = v0.SlaveInfo(hostname=flags.hostname or host.hostname, port=host.network.port, checkpoint=True)
         total = total_resources(flags.resources, flags.default_role, machine or Machine())
         info.resources.extend(total.messages())
@@ -126,7 +132,7 @@ class Agent(Actor):
         self.updates = Updates(host, tables, self.outbox, checkpoints, self.metrics, signals)
         self.garbage = Garbage(host, self.metrics, flags.gc_delay)
         self.disk_watch = DiskWatch(host, flags, self.metrics, self.garbage, self._measure_disk)
-        self.sandboxes = Sandboxes(tables, paths, self.garbage, self._files, signals)
+        self.sandboxes = Sandboxes(tables, paths, self.garbage, self._files, signals, self.permissions)
         terminations = Terminations(
             host, tables, self.outbox, checkpoints, self.metrics, signals, self.updates, self.containerizer
         )
@@ -152,7 +158,16 @@ class Agent(Actor):
         subscriptions = Subscriptions(host, tables, self.outbox, checkpoints, self.updates, deliveries, self.shutdowns)
         messages = ExecutorMessages(tables, self.outbox, self.metrics)
         launches = Launches(
-            flags, tables, paths, self.outbox, checkpoints, self.updates, starts, deliveries, self.garbage
+            flags,
+            tables,
+            paths,
+            self.outbox,
+            checkpoints,
+            self.updates,
+            starts,
+            deliveries,
+            self.garbage,
+            self.permissions,
         )
         kills = Kills(tables, self.outbox, self.updates, terminations, self.shutdowns)
         self.operations = Operations(host, tables, paths, self.outbox, checkpoints)
@@ -216,8 +231,8 @@ class Agent(Actor):
             reconnection,
             self.recovery,
             ExecutorCalls(host, tables, self.updates, subscriptions, messages),
-            Endpoints(host, tables, view, usage),
-            OperatorCalls(host, tables, view, usage, self._files),
+            Endpoints(host, tables, view, usage, self.permissions),
+            OperatorCalls(host, tables, view, usage, self._files, self.permissions),
         )
 
     def _authentication(self) -> Authentication | None:
@@ -240,6 +255,7 @@ class Agent(Actor):
 
     def started(self) -> None:
         """Recover, look for a master meanwhile."""
+        guard_endpoints(self.host.directory, self.permissions)
         log.info("Agent started on %s with %s", self.upid, self.flags.work_dir)
         self.host.tasks.spawn(self.recovery.run(), "recover")
         self.link_to_master.start()

@@ -13,7 +13,7 @@ from typing import Any
 from messor.agent.tuning import NOT_ISOLATED, TuningFlags
 from messor.model.domains import check_domain
 from messor.model.durations import duration_text
-from messor.runtime.flag_types import Bytes, Domain, Duration, Json, Path
+from messor.runtime.flag_types import Acls, Bytes, Domain, Duration, Json, Path
 from messor.runtime.flags import REQUIRED, flag
 
 LONGEST_REREGISTRATION = 15.0
@@ -22,7 +22,6 @@ SUPPORTED_ISOLATION = frozenset(
 )
 """Isolators that can be named. ``network/cni`` and ``environment_secret`` do nothing without networks or secrets."""
 
-NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
 NO_DOCKER = "The Docker containerizer is not supported yet."
 NO_IMAGES = "Container images are not supported yet."
@@ -241,8 +240,13 @@ class AgentFlags(TuningFlags):
     )
     authentication_timeout_min: Duration = flag(5.0, "How long an authentication may take at least.")
     authentication_timeout_max: Duration = flag(60.0, "How long an authentication may take at most, after retries.")
-    acls: Json | None = flag(None, "Who may do what, as JSON or a file of it.", unsupported=NO_AUTHORIZATION)
-    authorizer: str = flag("local", "Who decides what is allowed.", unsupported=NO_AUTHORIZATION)
+    acls: Acls | None = flag(
+        None, "Who may do what, as JSON or a file of it; without them everybody may do everything."
+    )
+    authorizer: str = flag(
+        "local",
+        "Who decides what is allowed: `local`, by `--acls`, or `module:attribute` of an authorizer of your own.",
+    )
     secret_resolver: str | None = flag(None, "Module that resolves secrets.", unsupported=NO_MODULES)
 
     # --- modules and oversubscription --------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from messor.runtime.address import choose_address
 from messor.runtime.flags import Usage, load, warnings
 from messor.runtime.logging import configure
 from messor.runtime.node import Node
+from messor.security.authorizer import Action
 from messor.security.credentials import Credential, read_credential, read_credentials
 from messor.security.http_basic import BasicAuthentication
 
@@ -101,7 +102,7 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
         credential=credential,
     )
     if log_file is not None:
-        node.files.attach("/slave/log", log_file)
+        node.files.attach("/slave/log", log_file, lambda who: agent.permissions.may(who, Action.ACCESS_MESOS_LOG))
     node.directory.delegate = NAME
     node.directory.spawn(agent)
     node.directory.terminated.append(lambda actor: containerizer.detach() if actor is agent else None)

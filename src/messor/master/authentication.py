@@ -165,7 +165,7 @@ class Authentication(Component):
             await promise
 
     def check_framework(self, info: v0.FrameworkInfo, client: Upid) -> None:
-        """Check that a framework is who it says; raises InvalidRequest."""
+        """Check that a framework is who it says, and note it where it does not say; raises InvalidRequest."""
         principal = self.principals.get(client)
         if self.flags.authenticate_frameworks and principal is None:
             raise InvalidRequest(f"Framework at {client} is not authenticated")
@@ -173,6 +173,9 @@ class Authentication(Component):
             raise InvalidRequest(
                 f"Framework principal '{info.principal}' does not match authenticated principal '{principal}'"
             )
+        if principal is not None and not info.HasField("principal"):
+            log.warning("Setting 'principal' of framework '%s' to the authenticated '%s'", info.name, principal)
+            info.principal = principal
 
     def check_agent(self, client: Upid) -> None:
         """Check that an agent proved who it is, if it must; raises InvalidRequest."""

@@ -14,14 +14,13 @@ from messor.model.domains import check_domain
 from messor.model.durations import duration_text, parse_duration
 from messor.model.quantities import parse_min_allocatable
 from messor.model.roles import parse_roles, parse_weights
-from messor.runtime.flag_types import Bytes, Domain, Duration, Json, Kind, Path
+from messor.runtime.flag_types import Acls, Bytes, Domain, Duration, Json, Kind, Path
 from messor.runtime.flags import flag
 
 SHORTEST_REREGISTER_TIMEOUT = 600.0
 SHORTEST_PING_TIMEOUT = 1.0
 LONGEST_PING_TIMEOUT = 900.0
 
-NO_AUTHORIZATION = "Authorization is not supported yet; everybody may do everything."
 NO_MODULES = "Modules are not supported yet."
 ROLES_DEPRECATED = "The '--roles' flag is deprecated; any role name can be used without it."
 NO_RATE_LIMITS = "Rate limits are not supported yet."
@@ -366,8 +365,15 @@ class MasterFlags:
         '`{"credentials": [{"principal": "alice", "secret": "…"}]}`.',
         secret=True,
     )
-    acls: Json | None = flag(None, "Who may do what, as JSON or a file of it.", unsupported=NO_AUTHORIZATION)
-    authorizers: str = flag("local", "Who decides what is allowed.", unsupported=NO_AUTHORIZATION)
+    acls: Acls | None = flag(
+        None,
+        "Who may do what, as JSON or a file of it; without them everybody may do everything:\n"
+        '`{"run_tasks": [{"principals": {"values": ["alice"]}, "users": {"values": ["alice"]}}]}`.',
+    )
+    authorizers: str = flag(
+        "local",
+        "Who decides what is allowed: `local`, by `--acls`, or `module:attribute` of an authorizer of your own.",
+    )
 
     # --- modules and the process -------------------------------------------------------------------------------------
 

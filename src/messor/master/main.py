@@ -20,6 +20,7 @@ from messor.runtime.address import choose_address
 from messor.runtime.flags import Usage, load, texts, warnings
 from messor.runtime.logging import configure
 from messor.runtime.node import Node
+from messor.security.authorizer import Action
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def set_up(node: Node, flags: MasterFlags, log_file: str | None = None) -> Maste
     """Start a master on a node; raises ConfigurationError. log_file: shown as its log."""
     master = build(node, flags)
     if log_file is not None:
-        node.files.attach("/master/log", log_file)
+        node.files.attach("/master/log", log_file, lambda who: master.authorization.may(who, Action.ACCESS_MESOS_LOG))
     node.directory.delegate = NAME
     node.directory.spawn(master)
     if node.network.ip.startswith("127."):

@@ -8,11 +8,10 @@ host's address is fixed before any actor is made.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from messor.allocator.interfaces import AllocatorFactory, Offers
+from messor.allocator.interfaces import AllocatorFactory
 from messor.allocator.loading import find_allocator
-from messor.allocator.service import AllocatorService
 from messor.coordination.contender import GroupContender
 from messor.coordination.detector import GroupDetector
 from messor.coordination.interfaces import Group
@@ -34,14 +33,14 @@ from messor.master.agents.whitelist import Whitelist
 from messor.master.allocation import allocator_options
 from messor.master.announcement import master_info
 from messor.master.authentication import Authentication, http_authentication
+from messor.master.authorization import Authorization
 from messor.master.cluster.maintenance import Maintenance
 from messor.master.cluster.quotas import Quotas
 from messor.master.cluster.weights import Weights
-from messor.master.doors.allocator_views import AllocatorViews
+from messor.master.doors.allocator_doors import allocator_doors
 from messor.master.doors.endpoints import Endpoints
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.messages import SchedulerMessages
-from messor.master.doors.offer_views import OfferConstraintsView, UnknownAllocatorViews
 from messor.master.doors.operation_calls import OperationCalls
 from messor.master.doors.operator_calls import OperatorCalls
 from messor.master.doors.registry_view import RegistryView
@@ -81,11 +80,13 @@ from messor.master.tasks.kill import Kills
 from messor.master.tasks.reconcile import Reconciliation
 from messor.master.tasks.updates import TaskUpdates
 from messor.model.roles import parse_weights
-from messor.protos import v0
 from messor.protos.mesos.authentication.authentication_pb2 import AuthenticateMessage
 from messor.runtime.actor import Actor, Component
 from messor.runtime.host import Host
+from messor.security.authorizer import Authorizer
+from messor.security.create_authorizer import create_authorizer
 from messor.security.credentials import Secrets
+from messor.security.permissions import guard_endpoints
 from messor.storage.versioned import Storage
 from messor.wire.upid import Upid
 
@@ -107,13 +108,14 @@ class Master(Actor):
         group: Group | None = None,
         secrets: Secrets | None = None,
         allocator: AllocatorFactory | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         """Build all parts; nothing happens before ``started``.
 
         storage: where the registry is, by default what the flags say. group: the masters it stands for election with;
-        without one it leads. secrets: of those who may be authenticated. allocator: makes one, by default what
-        ``--allocator`` names. Raises ConfigurationError for flags that do not fit together and stores that cannot be
-        opened.
+        without one it leads. secrets: of those who may be authenticated. allocator: makes one, authorizer: says who may
+        do what; by default those that flags name. Raises ConfigurationError for flags that do not fit together and
+        stores that cannot be opened.
         """
         super().__init__(NAME)
         self.host = host
@@ -137,12 +139,14 @@ class Master(Actor):
             host=host, upid=self.upid, flags=flags, outbox=self.outbox, metrics=self.metrics, secrets=secrets
         )
         self.http_authentication = http_authentication(flags, secrets)
+        self.authorization = Authorization(authorizer or create_authorizer(flags.authorizers, flags.acls))
         self.allocator = (allocator or find_allocator(flags.allocator))(
             host,
             allocator_options(flags),
-            self._allocated,
-            on_inverse_offers=self._asked_to_leave,
-            on_rescind=self._rescind_offers,
+            # The parts that these reach are built upon it: they are not there yet.
+            lambda framework_id, offers: self.maker.offer(framework_id, offers),  # noqa: PLW0108
+            on_inverse_offers=lambda framework_id, windows: self.inverse_offers.ask(framework_id, windows),  # noqa: PLW0108
+            on_rescind=lambda framework_id, agent_ids: self.rescinder.rescind_on(framework_id, agent_ids),  # noqa: PLW0108
         )
         self._build_tasks()
         self._build_offers()
@@ -184,6 +188,8 @@ class Master(Actor):
             updates=self.updates,
             rescinder=self.rescinder,
             performer=self.performer,
+            approve=self.authorization.refuse_task if self.authorization.is_on else None,
+            approve_operation=self.authorization.refuse_operation if self.authorization.is_on else None,
         )
 
     def _build_frameworks(self) -> None:
@@ -212,7 +218,12 @@ class Master(Actor):
             removal=self.framework_removal,
         )
         self.framework_updates = FrameworkUpdates(
-            state=state, outbox=outbox, allocator=allocator, flags=self.flags, rescinder=self.rescinder
+            state=state,
+            outbox=outbox,
+            allocator=allocator,
+            flags=self.flags,
+            rescinder=self.rescinder,
+            authorization=self.authorization,
         )
         self.failover = Failover(
             state=state,
@@ -286,7 +297,14 @@ class Master(Actor):
     def _build_agents(self) -> None:
         """Build what lets agents in."""
         state, outbox, allocator, clock = self.state, self.outbox, self.allocator, self.host.clock
-        self.joining = Joining(state=state, allocator=allocator, flags=self.flags, health=self.health, outbox=outbox)
+        self.joining = Joining(
+            state=state,
+            allocator=allocator,
+            flags=self.flags,
+            health=self.health,
+            outbox=outbox,
+            authorization=self.authorization,
+        )
         self.registration = Registration(
             state=state,
             outbox=outbox,
@@ -375,6 +393,7 @@ class Master(Actor):
             leadership=self.leadership,
             rescinder=self.rescinder,
             performer=self.performer,
+            approve=self.authorization.check_operation if self.authorization.is_on else None,
         )
         self.scheduler_messages = SchedulerMessages(
             state=self.state,
@@ -401,6 +420,7 @@ class Master(Actor):
             v1_view=v1_view,
             roles_view=roles_view,
             event_stream=self.event_stream,
+            authorization=self.authorization,
             answers={**self.quotas.answers, **self.weights.answers, **self.maintenance.answers},
             deeds={
                 **self.operation_calls.deeds,
@@ -420,17 +440,16 @@ class Master(Actor):
             summary_view=SummaryView(state=state, flags=flags, state_view=state_view),
             roles_view=roles_view,
             operator_calls=self.operator_calls,
+            authorization=self.authorization,
         )
-        self.constraints_view = OfferConstraintsView(state=state, flags=flags, leadership=leadership)
-        self.allocator_views: AllocatorViews | UnknownAllocatorViews
-        if isinstance(self.allocator, AllocatorService):
-            self.allocator_views = AllocatorViews(
-                state=state, allocator=self.allocator, leadership=leadership, host=self.host
-            )
-        else:  # the reasons of other allocators are their own
-            self.allocator_views = UnknownAllocatorViews(
-                state=state, flags=flags, leadership=leadership, clock=self.host.clock
-            )
+        self.allocator_doors = allocator_doors(
+            state=state,
+            flags=flags,
+            allocator=self.allocator,
+            leadership=leadership,
+            host=self.host,
+            authorization=self.authorization,
+        )
 
     def _build_cluster(self, roles_view: RolesView) -> None:
         """Build what operators decide about the cluster as a whole."""
@@ -442,6 +461,7 @@ class Master(Actor):
             leadership=self.leadership,
             rescinder=self.rescinder,
             roles_view=roles_view,
+            authorization=self.authorization,
             whitelisted=whitelisted,
         )
         self.weights = Weights(
@@ -450,6 +470,7 @@ class Master(Actor):
             registrar=self.registrar,
             leadership=self.leadership,
             rescinder=self.rescinder,
+            authorization=self.authorization,
             given=parse_weights(self.flags.weights or ""),
             whitelisted=whitelisted,
         )
@@ -462,6 +483,7 @@ class Master(Actor):
             outbox=self.outbox,
             host=self.host,
             removal=self.agent_removal,
+            authorization=self.authorization,
         )
         self.activation = Activation(
             state=self.state, allocator=self.allocator, registrar=self.registrar, rescinder=self.rescinder
@@ -501,8 +523,7 @@ class Master(Actor):
             self.maintenance,
             self.operator_calls,
             self.endpoints_v0,
-            self.constraints_view,
-            self.allocator_views,
+            *self.allocator_doors,
         )
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -512,6 +533,7 @@ class Master(Actor):
         log.info("Master %s (%s) started on %s", self.state.info.id, self.state.info.hostname, self.upid)
         if self.http_authentication is not None:
             self.host.directory.authenticate = self.http_authentication
+        guard_endpoints(self.host.directory, self.authorization)
         self.host.directory.spawn(RegistryView(self.registrar))
         self.leadership.begin()
 
@@ -523,22 +545,6 @@ class Master(Actor):
         self.activation.recover(contents)
         self.allocator.start()
         self.whitelist.begin()
-
-    def _allocated(self, framework_id: str, offers: Offers) -> None:
-        """Make offers of what the allocator gave a framework."""
-        self.maker.offer(framework_id, offers)
-
-    def _asked_to_leave(self, framework_id: str, windows: Mapping[str, v0.Unavailability]) -> None:
-        """Ask a framework to leave agents, as the allocator says."""
-        self.inverse_offers.ask(framework_id, windows)
-
-    def _rescind_offers(self, framework_id: str, agent_ids: Iterable[str]) -> None:
-        """Take back what a framework is offered on some agents, as the allocator asks."""
-        framework = self.state.frameworks.get(framework_id)
-        wanted = set(agent_ids)
-        for offer in list(framework.offers.values()) if framework is not None else ():
-            if offer.agent_id in wanted:
-                self.rescinder.rescind(offer)
 
     def deliver(self, sender: Upid, name: str, body: bytes) -> None:
         """Take a message; as long as this master does not lead or has not recovered, drop it without a word.

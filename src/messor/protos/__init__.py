@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from messor.protos.mesos import mesos_pb2 as v0
     from messor.protos.mesos.agent import agent_pb2 as v0_agent
     from messor.protos.mesos.allocator import allocator_pb2 as v0_allocator
+    from messor.protos.mesos.authorizer import acls_pb2 as acls
+    from messor.protos.mesos.authorizer import authorizer_pb2 as authorization
     from messor.protos.mesos.executor import executor_pb2 as v0_executor
     from messor.protos.mesos.fetcher import fetcher_pb2 as fetcher
     from messor.protos.mesos.maintenance import maintenance_pb2 as v0_maintenance
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from messor.protos.messages import messages_pb2 as internal
 
 _MODULES = {
+    "acls": "mesos.authorizer.acls_pb2",
+    "authorization": "mesos.authorizer.authorizer_pb2",
     "containerizer": "mesos.slave.containerizer_pb2",
     "fetcher": "mesos.fetcher.fetcher_pb2",
     "internal": "messages.messages_pb2",
@@ -52,7 +56,9 @@ _MODULES = {
     "v1_scheduler": "mesos.v1.scheduler.scheduler_pb2",
 }
 
-__all__ = [  # noqa: PLE0604  (loaded by __getattr__)
+__all__ = [
+    "acls",
+    "authorization",
     "containerizer",
     "fetcher",
     "internal",
@@ -75,7 +81,7 @@ __all__ = [  # noqa: PLE0604  (loaded by __getattr__)
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  (a module)
+def __getattr__(name: str) -> Any:
     """Load a generated module the first time its short name is used."""
     if name not in _MODULES:
         message = f"module {__name__!r} has no attribute {name!r}"

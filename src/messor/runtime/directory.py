@@ -35,6 +35,8 @@ class Directory:
         self.actors: dict[str, Actor] = {}
         self.delegate: str | None = None
         self.authenticate: Authenticate | None = None
+        self.guards: dict[str, Callable[[Request], object]] = {}
+        """By path: asked before it is served, once it is known who asks; raises NotAuthorized."""
         self.before_methods: Callable[[Request], object] | None = None
         """Asked before a method is refused: a standby sends all askers to the leader, whatever their method."""
         self.terminated: list[Callable[[Actor], None]] = []
@@ -137,6 +139,8 @@ class Directory:
             if self.before_methods is not None:
                 self.before_methods(request)
             raise MethodNotAllowed(endpoint.methods, request.method)
+        if self.guards and (guard := self.guards.get(request.path.rstrip("/"))) is not None:
+            guard(request)
         response: Response | Awaitable[Response] = endpoint.call(request)
         return response
 

@@ -80,6 +80,12 @@ def _write_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def _read_acls(text: str) -> Any:
+    from messor.protos import acls  # few clusters have any: the others need not load the messages
+
+    return message_from(read_json(text), acls.ACLs)
+
+
 def _read_domain(text: str) -> v0.DomainInfo:
     return message_from(read_json(text), v0.DomainInfo)
 
@@ -92,6 +98,7 @@ PATH = Kind("path", str, str, reads_files=False)
 DURATION = Kind("duration", parse_duration, duration_text)
 BYTES = Kind("bytes", parse_size, size_text)
 JSON = Kind("json", read_json, _write_json)
+ACLS = Kind("acls", _read_acls, lambda value: to_json(value).decode())
 DOMAIN = Kind("domain", _read_domain, lambda value: to_json(value).decode())
 
 Duration = Annotated[float, DURATION]
@@ -102,6 +109,8 @@ Json = Annotated[Any, JSON]
 """Parsed JSON, given inline or as ``file:///path`` or ``/path``."""
 Path = Annotated[str, PATH]
 """A path, kept as it is (``file://`` is not read)."""
+Acls = Annotated[Any, ACLS]
+"""An ACLs message, given as JSON is: who may do what."""
 Domain = Annotated[v0.DomainInfo, DOMAIN]
 """A DomainInfo, given as JSON is: region and zone."""
 

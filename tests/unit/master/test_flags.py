@@ -140,6 +140,10 @@ def test_every_flag_of_mesos_is_there_with_its_default() -> None:
             '--domain={"fault_domain":{}}',
             "Failed to load flag 'domain': Failed to load value '{\"fault_domain\":{}}': Missing required fields: ",
         ),
+        (
+            '--acls={"run_tasks":[{"principals":{"type":"ANY"}}]}',
+            "Failed to load flag 'acls': Failed to load value '",
+        ),
         ("--quorum=0", "Expected `--quorum` to be positive"),
     ],
 )
@@ -153,7 +157,6 @@ def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) ->
 @pytest.mark.parametrize(
     "argument",
     [
-        '--acls={"permissive":false}',
         "--modules_dir=/etc/modules",
         "--firewall_rules={}",
         "--rate_limits={}",

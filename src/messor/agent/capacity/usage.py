@@ -9,6 +9,7 @@ from messor.protos import v0
 
 if TYPE_CHECKING:
     from messor.agent.state.executor import Executor
+    from messor.agent.state.framework import Framework
     from messor.agent.state.tables import Tables
     from messor.containers.containerizer import Containerizer
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 class ContainerUse(NamedTuple):
     """One executor's container. A part that cannot be measured is None."""
 
+    framework: Framework
     executor: Executor
     statistics: v0.ResourceStatistics | None
     status: v0.ContainerStatus | None
@@ -32,15 +34,15 @@ class Usage:
     async def containers(self, container_id: str | None = None) -> list[ContainerUse]:
         """Measure all executors' containers, or one of them; those that ended meanwhile are left out."""
         found = []
-        for _, executor in self._tables.executors():
+        for framework, executor in self._tables.executors():
             if not executor.is_alive or executor.container_id not in self._containerizer.containers():
                 continue
             if container_id is not None and executor.container_id != container_id:
                 continue
-            found.append(await self._measure(executor))
+            found.append(await self._measure(framework, executor))
         return found
 
-    async def _measure(self, executor: Executor) -> ContainerUse:
+    async def _measure(self, framework: Framework, executor: Executor) -> ContainerUse:
         statistics: v0.ResourceStatistics | None = None
         status: v0.ContainerStatus | None = None
         try:
@@ -49,4 +51,4 @@ class Usage:
         except MesosError:
             # It ended while it was measured; what is known of it is shown.
             pass
-        return ContainerUse(executor, statistics, status)
+        return ContainerUse(framework, executor, statistics, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from messor.agent.state.lifecycles import AgentState
@@ -10,6 +11,8 @@ from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
 from messor.runtime.http import Request, Response, json_response, text_response
 from messor.runtime.rate_limits import RateLimit
+from messor.security.authorizer import Action, Object
+from messor.security.permissions import check_endpoint
 from messor.wire.json_codec import dumps, to_dict
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from messor.agent.doors.state_view import StateView
     from messor.agent.state.tables import Tables
     from messor.runtime.host import Host
+    from messor.security.permissions import Permissions
 
 STATISTICS_RATE = (2.0, 1.0)
 """Answers of /monitor/statistics per seconds, as upstream: measuring costs; whoever asks more often waits."""
@@ -25,8 +29,9 @@ STATISTICS_RATE = (2.0, 1.0)
 class Endpoints(Component):
     """Shows the agent to humans and tools."""
 
-    def __init__(self, host: Host, tables: Tables, view: StateView, usage: Usage) -> None:
-        """Take what is shown."""
+    def __init__(self, host: Host, tables: Tables, view: StateView, usage: Usage, permissions: Permissions) -> None:
+        """Take what is shown, and who says to whom."""
+        self._permissions = permissions
         self._statistics_limit = RateLimit(host.clock, host.tasks, *STATISTICS_RATE)
         self._tables = tables
         self._view = view
@@ -40,6 +45,7 @@ class Endpoints(Component):
     @endpoint("/flags", methods=("GET",), realm="readonly")
     def flags(self, request: Request) -> Response:
         """Exposes the agent's flag configuration."""
+        self._permissions.check(request.principal, Action.VIEW_FLAGS)
         return json_response(dumps({"flags": self._view.flags()}), request)
 
     @endpoint("/state", realm="readonly")
@@ -47,19 +53,22 @@ class Endpoints(Component):
         """Information about state of the Agent."""
         if self._tables.state is AgentState.RECOVERING:
             raise NotNow("Agent has not finished recovery")
-        return json_response(dumps(self._view.state()), request)
+        return json_response(dumps(self._view.state(self._permissions.viewer(request.principal))), request)
 
     @endpoint("/containers", realm="readonly")
     async def containers(self, request: Request) -> Response:
         """Retrieve container status and usage information."""
+        check_endpoint(self._permissions, "/containers", request)
         if self._tables.state is AgentState.RECOVERING:
             raise NotNow("Agent has not finished recovery")
         found = await self._usage.containers(request.query.get("container_id") or None)
-        return json_response(dumps([_container(use) for use in found]), request)
+        shown = visible_containers(found, self._permissions, request.principal)
+        return json_response(dumps([_container(use) for use in shown]), request)
 
     @endpoint("/monitor/statistics", realm="readonly")
     async def statistics(self, request: Request) -> Response:
         """Retrieve resource monitoring information."""
+        check_endpoint(self._permissions, "/monitor/statistics", request)
         if self._tables.state is AgentState.RECOVERING:
             raise NotNow("Agent has not finished recovery")
         turn = self._statistics_limit.acquire()
@@ -83,7 +92,25 @@ class Endpoints(Component):
     @endpoint("/containerizer/debug", realm="readonly")
     def debug(self, request: Request) -> Response:
         """Retrieve debug information about the containerizer: operations that hang; ours cannot."""
+        check_endpoint(self._permissions, "/containerizer/debug", request)
         return json_response(dumps({"pending": []}), request)
+
+
+def visible_containers(
+    found: Iterable[ContainerUse], permissions: Permissions, principal: str | None
+) -> Iterable[ContainerUse]:
+    """Leave out the containers of executors that a principal may not see."""
+    if permissions.authorizer is None:
+        return found
+    return (
+        use
+        for use in found
+        if permissions.may(
+            principal,
+            Action.VIEW_CONTAINER,
+            Object(executor_info=use.executor.info, framework_info=use.framework.info),
+        )
+    )
 
 
 def _container(use: ContainerUse) -> dict[str, Any]:

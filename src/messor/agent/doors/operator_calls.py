@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from google.protobuf.message import DecodeError
 
+from messor.agent.doors.endpoints import visible_containers
 from messor.agent.state.lifecycles import AgentState
-from messor.errors import InvalidRequest, NotFound, NotNow
+from messor.errors import InvalidRequest, NotAuthorized, NotFound, NotNow
 from messor.model.durations import nanoseconds_of
 from messor.protos import v0_agent, v1_agent
 from messor.runtime.actor import Component
@@ -16,6 +17,7 @@ from messor.runtime.handlers import endpoint
 from messor.runtime.http import Request, Response, text_response
 from messor.runtime.logging import VERBOSITY
 from messor.runtime.process_actors import version_info
+from messor.security.authorizer import Action
 from messor.wire.json_codec import dumps, from_json, to_dict
 from messor.wire.media_types import JSON, response_type, streaming_request_type
 from messor.wire.versions import devolve, evolve
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from messor.agent.doors.state_view import StateView
     from messor.agent.state.tables import Tables
     from messor.runtime.host import Host
+    from messor.security.permissions import Permissions
 
 Call = v0_agent.Call
 Answer = v0_agent.Response
@@ -33,15 +36,17 @@ Answer = v0_agent.Response
 class Browsable(Protocol):
     """The part of the files actor that calls need."""
 
-    def browse(self, path: str) -> list[dict[str, Any]]:
+    def browse(self, path: str, principal: str | None = None) -> list[dict[str, Any]]:
         """List a folder."""
         ...
 
-    def read(self, path: str, offset: int | None, length: int | None = None) -> tuple[int, bytes]:
+    def read(
+        self, path: str, offset: int | None, length: int | None = None, principal: str | None = None
+    ) -> tuple[int, bytes]:
         """Read part of a file."""
         ...
 
-    def size(self, path: str) -> int:
+    def size(self, path: str, principal: str | None = None) -> int:
         """Give a file's size in bytes."""
         ...
 
@@ -52,6 +57,13 @@ _NEEDED = {
     Call.LIST_FILES: "list_files",
     Call.READ_FILE: "read_file",
 }
+
+_LEAVE_NEEDED: dict[int, int] = {
+    Call.GET_FLAGS: Action.VIEW_FLAGS,
+    Call.SET_LOGGING_LEVEL: Action.SET_LOG_LEVEL,
+    Call.PRUNE_IMAGES: Action.PRUNE_IMAGES,
+}
+"""What some calls need leave for, whatever they are about."""
 
 _ALWAYS_LISTED: dict[str, tuple[str, ...]] = {
     "get_tasks": ("pending_tasks", "queued_tasks", "launched_tasks", "terminated_tasks", "completed_tasks"),
@@ -64,14 +76,23 @@ _ALWAYS_LISTED: dict[str, tuple[str, ...]] = {
 class OperatorCalls(Component):
     """One method per call."""
 
-    def __init__(self, host: Host, tables: Tables, view: StateView, usage: Usage, files: Browsable | None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        tables: Tables,
+        view: StateView,
+        usage: Usage,
+        files: Browsable | None,
+        permissions: Permissions,
+    ) -> None:
         """files: None where nothing can be browsed."""
+        self._permissions = permissions
         self._host = host
         self._tables = tables
         self._view = view
         self._usage = usage
         self._files = files
-        self._handlers: dict[int, Callable[[v0_agent.Call], Answer | Awaitable[Answer] | None]] = {
+        self._handlers: dict[int, Callable[[v0_agent.Call, str | None], Answer | Awaitable[Answer] | None]] = {
             Call.GET_HEALTH: self._get_health,
             Call.GET_FLAGS: self._get_flags,
             Call.GET_VERSION: self._get_version,
@@ -88,7 +109,7 @@ class OperatorCalls(Component):
             Call.GET_OPERATIONS: self._get_operations,
             Call.GET_RESOURCE_PROVIDERS: self._get_resource_providers,
             Call.GET_CONTAINERS: self._get_containers,
-            Call.PRUNE_IMAGES: lambda _: None,
+            Call.PRUNE_IMAGES: lambda *_: None,
         }
 
     @endpoint("/api/v1", methods=("POST",), realm="readwrite")
@@ -102,8 +123,11 @@ class OperatorCalls(Component):
         handler = self._handlers.get(call.type)
         if handler is None:
             return text_response(501)
+        action = _LEAVE_NEEDED.get(call.type)
+        if action is not None:
+            self._permissions.check(request.principal, action)
         try:
-            answer = handler(call)
+            answer = handler(call, request.principal)
         except NotFound:
             return text_response(404, "")
         if isinstance(answer, Awaitable):
@@ -115,60 +139,60 @@ class OperatorCalls(Component):
 
     # --- the process -------------------------------------------------------------------------------------------------
 
-    def _get_health(self, _: v0_agent.Call) -> Answer:
+    def _get_health(self, *_: object) -> Answer:
         return Answer(get_health=Answer.GetHealth(healthy=True))
 
-    def _get_flags(self, _: v0_agent.Call) -> Answer:
+    def _get_flags(self, *_: object) -> Answer:
         answer = Answer()
         answer.get_flags.SetInParent()
         for name, value in self._view.flags().items():
             answer.get_flags.flags.add(name=name, value=value)
         return answer
 
-    def _get_version(self, _: v0_agent.Call) -> Answer:
+    def _get_version(self, *_: object) -> Answer:
         answer = Answer()
         info = answer.get_version.version_info
         for name, value in version_info().items():
             setattr(info, name, value)
         return answer
 
-    def _get_metrics(self, _: v0_agent.Call) -> Answer:
+    def _get_metrics(self, *_: object) -> Answer:
         answer = Answer()
         answer.get_metrics.SetInParent()
         for name, value in self._host.metrics.snapshot().items():
             answer.get_metrics.metrics.add(name=name, value=value)
         return answer
 
-    def _get_logging_level(self, _: v0_agent.Call) -> Answer:
+    def _get_logging_level(self, *_: object) -> Answer:
         return Answer(get_logging_level=Answer.GetLoggingLevel(level=VERBOSITY.level))
 
-    def _set_logging_level(self, call: v0_agent.Call) -> None:
+    def _set_logging_level(self, call: v0_agent.Call, _: str | None) -> None:
         wanted = call.set_logging_level
         VERBOSITY.set_for(wanted.level, wanted.duration.nanoseconds / nanoseconds_of(1.0), self._host.clock)
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def _list_files(self, call: v0_agent.Call) -> Answer:
+    def _list_files(self, call: v0_agent.Call, principal: str | None) -> Answer:
         if self._files is None:
             raise NotFound
         answer = Answer()
         answer.list_files.SetInParent()
-        for entry in self._files.browse(call.list_files.path):
+        for entry in self._files.browse(call.list_files.path, principal):
             info = answer.list_files.file_infos.add(path=entry["path"], nlink=entry["nlink"], size=entry["size"])
             info.mtime.nanoseconds = nanoseconds_of(float(int(entry["mtime"])))
             info.mode = _mode_bits(entry["mode"])
             info.uid, info.gid = entry["uid"], entry["gid"]
         return answer
 
-    def _read_file(self, call: v0_agent.Call) -> Answer:
+    def _read_file(self, call: v0_agent.Call, principal: str | None) -> Answer:
         if self._files is None:
             raise NotFound
         wanted = call.read_file
         length = wanted.length if wanted.HasField("length") else None
         try:
-            size = self._files.size(wanted.path)
-            _, data = self._files.read(wanted.path, wanted.offset, length)
-        except NotFound:
+            size = self._files.size(wanted.path, principal)
+            _, data = self._files.read(wanted.path, wanted.offset, length, principal)
+        except (NotFound, NotAuthorized):
             raise
         except InvalidRequest as error:
             raise InvalidRequest(f"{error}.\n") from error
@@ -176,35 +200,35 @@ class OperatorCalls(Component):
 
     # --- state -------------------------------------------------------------------------------------------------------
 
-    def _get_state(self, _: v0_agent.Call) -> Answer:
-        answer = Answer()
-        answer.get_state.get_tasks.CopyFrom(self._view.tasks())
-        answer.get_state.get_executors.CopyFrom(self._view.executors())
-        answer.get_state.get_frameworks.CopyFrom(self._view.frameworks())
+    def _get_state(self, _: v0_agent.Call, principal: str | None) -> Answer:
+        answer, viewer = Answer(), self._permissions.viewer(principal)
+        answer.get_state.get_tasks.CopyFrom(self._view.tasks(viewer))
+        answer.get_state.get_executors.CopyFrom(self._view.executors(viewer))
+        answer.get_state.get_frameworks.CopyFrom(self._view.frameworks(viewer))
         return answer
 
-    def _get_agent(self, _: v0_agent.Call) -> Answer:
+    def _get_agent(self, *_: object) -> Answer:
         return Answer(get_agent=self._view.agent())
 
-    def _get_frameworks(self, _: v0_agent.Call) -> Answer:
-        return Answer(get_frameworks=self._view.frameworks())
+    def _get_frameworks(self, _: v0_agent.Call, principal: str | None) -> Answer:
+        return Answer(get_frameworks=self._view.frameworks(self._permissions.viewer(principal)))
 
-    def _get_executors(self, _: v0_agent.Call) -> Answer:
-        return Answer(get_executors=self._view.executors())
+    def _get_executors(self, _: v0_agent.Call, principal: str | None) -> Answer:
+        return Answer(get_executors=self._view.executors(self._permissions.viewer(principal)))
 
-    def _get_tasks(self, _: v0_agent.Call) -> Answer:
-        return Answer(get_tasks=self._view.tasks())
+    def _get_tasks(self, _: v0_agent.Call, principal: str | None) -> Answer:
+        return Answer(get_tasks=self._view.tasks(self._permissions.viewer(principal)))
 
-    def _get_operations(self, _: v0_agent.Call) -> Answer:
-        return Answer(get_operations=self._view.operations())
+    def _get_operations(self, _: v0_agent.Call, principal: str | None) -> Answer:
+        return Answer(get_operations=self._view.operations(self._permissions.viewer(principal)))
 
-    def _get_resource_providers(self, _: v0_agent.Call) -> Answer:
+    def _get_resource_providers(self, *_: object) -> Answer:
         return Answer(get_resource_providers=Answer.GetResourceProviders())
 
-    async def _get_containers(self, _: v0_agent.Call) -> Answer:
+    async def _get_containers(self, _: v0_agent.Call, principal: str | None) -> Answer:
         answer = Answer()
         answer.get_containers.SetInParent()
-        for use in await self._usage.containers():
+        for use in visible_containers(await self._usage.containers(), self._permissions, principal):
             executor = use.executor
             container = answer.get_containers.containers.add(executor_name=executor.info.name)
             container.framework_id.value = executor.framework_id

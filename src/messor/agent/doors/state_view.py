@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from messor.agent.state.framework import Framework
     from messor.agent.state.tables import Tables
     from messor.agent.state.task import Task
+    from messor.security.permissions import Viewer
     from messor.wire.upid import Upid
 
 SCALARS = ("disk", "mem", "gpus", "cpus")
@@ -39,8 +40,11 @@ class StateView:
 
     # --- /state ------------------------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
-        """Give what ``/state`` shows, in upstream's order of keys."""
+    def state(self, viewer: Viewer | None) -> dict[str, Any]:
+        """Give what ``/state`` shows, in upstream's order of keys.
+
+        viewer: what the asker may see, None when that is everything.
+        """
         tables = self._tables
         info = tables.info
         total = tables.total
@@ -65,11 +69,11 @@ class StateView:
         shown.update(
             {
                 "resources": amounts(total),
-                "reserved_resources": _by_role(total),
+                "reserved_resources": _by_role(total, viewer),
                 "unreserved_resources": amounts(total.unreserved()),
-                "reserved_resources_full": {role: _full(kept) for role, kept in sorted(total.reservations().items())},
+                "reserved_resources_full": {role: _full(kept) for role, kept in _reservations(total, viewer)},
                 "unreserved_resources_full": _full(total.unreserved()),
-                "reserved_resources_allocated": _by_role(used),
+                "reserved_resources_allocated": _by_role(used, viewer),
                 "unreserved_resources_allocated": amounts(used.unreserved()),
                 "resource_providers": [],
                 "attributes": {attribute.name: _attribute(attribute) for attribute in info.attributes},
@@ -77,11 +81,15 @@ class StateView:
         )
         if tables.master_info is not None:
             shown["master_hostname"] = tables.master_info.hostname
-        if self._flags.log_dir is not None:
-            shown["log_dir"] = self._flags.log_dir
-        shown["flags"] = self.flags()
-        shown["frameworks"] = [_framework(framework) for framework in tables.frameworks.values()]
-        shown["completed_frameworks"] = [_framework(framework) for framework in tables.completed_frameworks.values()]
+        if viewer is None or viewer.sees_flags:
+            if self._flags.log_dir is not None:
+                shown["log_dir"] = self._flags.log_dir
+            shown["flags"] = self.flags()
+        for name, frameworks in (
+            ("frameworks", tables.frameworks.values()),
+            ("completed_frameworks", tables.completed_frameworks.values()),
+        ):
+            shown[name] = [_framework(framework, viewer) for framework in _visible(frameworks, viewer)]
         return shown
 
     def flags(self) -> dict[str, str]:
@@ -96,43 +104,51 @@ class StateView:
 
     # --- v1 ----------------------------------------------------------------------------------------------------------
 
-    def tasks(self) -> v0_agent.Response.GetTasks:
+    def tasks(self, viewer: Viewer | None) -> v0_agent.Response.GetTasks:
         """List all tasks by where they are in their life."""
         found = v0_agent.Response.GetTasks()
-        for framework in self._all_frameworks():
-            for executor in framework.executors.values():
+        for framework in _visible(self._all_frameworks(), viewer):
+            for executor in _visible_executors(framework.executors.values(), framework, viewer):
                 executor_id = None if executor.is_command else executor.id
                 found.queued_tasks.extend(
-                    task_from_info(task, framework.id, executor_id).info for task in executor.queued.values()
+                    task_from_info(task, framework.id, executor_id).info
+                    for task in executor.queued.values()
+                    if viewer is None or viewer.sees_task(task, framework.info)
                 )
-                found.launched_tasks.extend(task.info for task in executor.launched.values())
-                found.terminated_tasks.extend(task.info for task in executor.terminated.values())
-            for executor in (*framework.executors.values(), *framework.completed_executors):
-                found.completed_tasks.extend(task.info for task in executor.completed)
+                found.launched_tasks.extend(_visible_tasks(executor.launched.values(), framework, viewer))
+                found.terminated_tasks.extend(_visible_tasks(executor.terminated.values(), framework, viewer))
+            everybody = (*framework.executors.values(), *framework.completed_executors)
+            for executor in _visible_executors(everybody, framework, viewer):
+                found.completed_tasks.extend(_visible_tasks(executor.completed, framework, viewer))
         return found
 
-    def executors(self) -> v0_agent.Response.GetExecutors:
+    def executors(self, viewer: Viewer | None) -> v0_agent.Response.GetExecutors:
         """List executors and completed ones."""
         found = v0_agent.Response.GetExecutors()
-        for framework in self._all_frameworks():
-            for executor in framework.executors.values():
+        for framework in _visible(self._all_frameworks(), viewer):
+            for executor in _visible_executors(framework.executors.values(), framework, viewer):
                 found.executors.add(executor_info=executor.info)
-            for executor in framework.completed_executors:
+            for executor in _visible_executors(framework.completed_executors, framework, viewer):
                 found.completed_executors.add(executor_info=executor.info)
         return found
 
-    def frameworks(self) -> v0_agent.Response.GetFrameworks:
+    def frameworks(self, viewer: Viewer | None) -> v0_agent.Response.GetFrameworks:
         """List frameworks and completed ones."""
         found = v0_agent.Response.GetFrameworks()
-        for framework in self._tables.frameworks.values():
+        for framework in _visible(self._tables.frameworks.values(), viewer):
             found.frameworks.add(framework_info=framework.info)
-        for framework in self._tables.completed_frameworks.values():
+        for framework in _visible(self._tables.completed_frameworks.values(), viewer):
             found.completed_frameworks.add(framework_info=framework.info)
         return found
 
-    def operations(self) -> v0_agent.Response.GetOperations:
+    def operations(self, viewer: Viewer | None) -> v0_agent.Response.GetOperations:
         """List operations whose result nobody acknowledged yet."""
-        return v0_agent.Response.GetOperations(operations=self._tables.operations.values())
+        operations = self._tables.operations.values()
+        if viewer is not None:
+            return v0_agent.Response.GetOperations(
+                operations=[each for each in operations if viewer.sees_operation(each.info)]
+            )
+        return v0_agent.Response.GetOperations(operations=operations)
 
     def agent(self) -> v0_agent.Response.GetAgent:
         """Describe the agent itself."""
@@ -172,8 +188,33 @@ def _plain_amounts(resources: Resources, always: Iterable[str]) -> dict[str, Any
     return shown
 
 
-def _by_role(resources: Resources) -> dict[str, Any]:
-    return {role: amounts(kept) for role, kept in sorted(resources.reservations().items())}
+def _by_role(resources: Resources, viewer: Viewer | None) -> dict[str, Any]:
+    return {role: amounts(kept) for role, kept in _reservations(resources, viewer)}
+
+
+def _reservations(resources: Resources, viewer: Viewer | None) -> list[tuple[str, Resources]]:
+    """Sort what is reserved by role, leaving out roles that an asker may not see."""
+    found = sorted(resources.reservations().items())
+    return found if viewer is None else [(role, kept) for role, kept in found if viewer.sees_role(role)]
+
+
+def _visible(frameworks: Iterable[Framework], viewer: Viewer | None) -> Iterable[Framework]:
+    """Leave out the frameworks that an asker may not see."""
+    return frameworks if viewer is None else (each for each in frameworks if viewer.sees_framework(each.info))
+
+
+def _visible_executors(
+    executors: Iterable[Executor], framework: Framework, viewer: Viewer | None
+) -> Iterable[Executor]:
+    """Leave out the executors of a framework that an asker may not see."""
+    if viewer is None:
+        return executors
+    return (each for each in executors if viewer.sees_executor(each.info, framework.info))
+
+
+def _visible_tasks(tasks: Iterable[Task], framework: Framework, viewer: Viewer | None) -> Iterable[v0.Task]:
+    """Give the descriptions of the tasks of a framework, but those that an asker may not see."""
+    return (task.info for task in tasks if viewer is None or viewer.sees_task(task.info, framework.info))
 
 
 def _full(resources: Resources) -> list[dict[str, Any]]:
@@ -186,7 +227,7 @@ def _attribute(attribute: v0.Attribute) -> Any:
     return attribute_text(attribute)
 
 
-def _framework(framework: Framework) -> dict[str, Any]:
+def _framework(framework: Framework, viewer: Viewer | None) -> dict[str, Any]:
     info = framework.info
     shown: dict[str, Any] = {
         "id": framework.id,
@@ -202,12 +243,16 @@ def _framework(framework: Framework) -> dict[str, Any]:
         shown["roles"] = list(info.roles)
     else:
         shown["role"] = info.role
-    shown["executors"] = [_executor(executor) for executor in framework.executors.values()]
-    shown["completed_executors"] = [_executor(executor) for executor in framework.completed_executors]
+    for name, executors in (
+        ("executors", framework.executors.values()),
+        ("completed_executors", framework.completed_executors),
+    ):
+        seen = _visible_executors(executors, framework, viewer)
+        shown[name] = [_executor(executor, framework, viewer) for executor in seen]
     return shown
 
 
-def _executor(executor: Executor) -> dict[str, Any]:
+def _executor(executor: Executor, framework: Framework, viewer: Viewer | None) -> dict[str, Any]:
     info = executor.info
     shown: dict[str, Any] = {
         "id": executor.id,
@@ -224,9 +269,11 @@ def _executor(executor: Executor) -> dict[str, Any]:
         shown["labels"] = to_dict(info.labels).get("labels", [])
     if info.HasField("type"):
         shown["type"] = v0.ExecutorInfo.Type.Name(info.type)
-    shown["tasks"] = [_task(task) for task in (*executor.launched.values(), *executor.terminated.values())]
-    shown["queued_tasks"] = [_queued(executor, task) for task in executor.queued.values()]
-    shown["completed_tasks"] = [_task(task) for task in executor.completed]
+    live = (*executor.launched.values(), *executor.terminated.values())
+    shown["tasks"] = [_task(info) for info in _visible_tasks(live, framework, viewer)]
+    queued = [task for task in executor.queued.values() if viewer is None or viewer.sees_task(task, framework.info)]
+    shown["queued_tasks"] = [_queued(executor, task) for task in queued]
+    shown["completed_tasks"] = [_task(info) for info in _visible_tasks(executor.completed, framework, viewer)]
     return shown
 
 
@@ -236,10 +283,9 @@ def _role(resources: Iterable[v0.Resource]) -> str | None:
     return None
 
 
-def _task(task: Task) -> dict[str, Any]:
-    info = task.info
+def _task(info: v0.Task) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "id": task.id,
+        "id": info.task_id.value,
         "name": info.name,
         "framework_id": info.framework_id.value,
         "executor_id": info.executor_id.value,

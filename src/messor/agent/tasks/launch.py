@@ -19,6 +19,7 @@ from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
+from messor.security.authorizer import Action, Object
 from messor.wire.texts import bad_text
 from messor.wire.upid import NOBODY, Upid, parse_upid
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from messor.agent.state.tables import Tables
     from messor.agent.updates.receive import Updates
     from messor.agent.upkeep.garbage import Garbage
+    from messor.security.permissions import Permissions
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,10 @@ class Launches(Component):
         starts: Starts,
         deliveries: Deliveries,
         garbage: Garbage,
+        permissions: Permissions,
     ) -> None:
         """Take all that a launch touches."""
+        self._permissions = permissions
         self._flags = flags
         self._tables = tables
         self._paths = paths
@@ -81,6 +85,8 @@ class Launches(Component):
         upgrade_all(message)
         framework = self._framework(message.framework, message.pid, executor_id, (task,))
         if framework is None:
+            return
+        if self._is_forbidden(framework, executor_id, (task,), _Reason.REASON_TASK_UNAUTHORIZED):
             return
         executor = framework.executors.get(executor_id)
         wanted = message.launch_executor if message.HasField("launch_executor") else None
@@ -106,6 +112,8 @@ class Launches(Component):
         upgrade_all(message)
         framework = self._framework(message.framework, "", executor_id, tasks)
         if framework is None:
+            return
+        if self._is_forbidden(framework, executor_id, tasks, _Reason.REASON_TASK_GROUP_UNAUTHORIZED):
             return
         executor = framework.executors.get(executor_id)
         wanted = message.launch_executor if message.HasField("launch_executor") else None
@@ -191,6 +199,25 @@ class Launches(Component):
         self._garbage.keep(self._paths.framework(self._tables.agent_id, framework.id))
         self._garbage.keep(self._paths.meta_framework(self._tables.agent_id, framework.id))
         return framework
+
+    def _is_forbidden(
+        self, framework: Framework, executor_id: str, tasks: Sequence[v0.TaskInfo], reason: v0.TaskStatus.Reason
+    ) -> bool:
+        """Report tasks as erroneous when one of them may not run as its user here; True then.
+
+        The master allowed it, but who may be which user is for each host to say.
+        """
+        if self._permissions.authorizer is None:
+            return False
+        info = framework.info
+        principal = info.principal if info.HasField("principal") else None
+        for task in tasks:
+            if not self._permissions.may(principal, Action.RUN_TASK, Object(task_info=task, framework_info=info)):
+                text = f"Framework {framework.id} is not authorized to launch task {task}"
+                self._drop(framework, executor_id, tasks, v0.TASK_ERROR, reason, text)
+                self._forget_if_idle(framework)
+                return True
+        return False
 
     def _is_refused(
         self,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from messor.agent.checkpoint.paths import virtual_sandbox
+from messor.security.authorizer import Action, Object
 
 if TYPE_CHECKING:
     from messor.agent.checkpoint.paths import Paths
@@ -13,13 +16,14 @@ if TYPE_CHECKING:
     from messor.agent.state.signals import Signals
     from messor.agent.state.tables import Tables
     from messor.agent.upkeep.garbage import Garbage
+    from messor.security.permissions import Permissions
 
 
 class Files(Protocol):
     """Where sandboxes are shown; the actor ``files`` of a real process."""
 
-    def attach(self, name: str, path: str) -> None:
-        """Show a path under a name."""
+    def attach(self, name: str, path: str, authorize: Callable[[str | None], bool] | None = None) -> None:
+        """Show a path under a name to those principals who may see it; None: to all."""
         ...
 
     def detach(self, name: str) -> None:
@@ -30,8 +34,17 @@ class Files(Protocol):
 class Sandboxes:
     """Listens to executors and frameworks that come and go (U17)."""
 
-    def __init__(self, tables: Tables, paths: Paths, garbage: Garbage, files: Files | None, signals: Signals) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        paths: Paths,
+        garbage: Garbage,
+        files: Files | None,
+        signals: Signals,
+        permissions: Permissions,
+    ) -> None:
         """files: None where nobody browses."""
+        self._permissions = permissions
         self._tables = tables
         self._paths = paths
         self._garbage = garbage
@@ -47,8 +60,19 @@ class Sandboxes:
         if self._files is not None:
             name = virtual_sandbox(executor.framework_id, executor.id)
             self._latest[name] = executor.directory
-            self._files.attach(executor.directory, executor.directory)
-            self._files.attach(name, executor.directory)
+            authorize = partial(self._may_see, executor.framework_id, executor.id)
+            self._files.attach(executor.directory, executor.directory, authorize)
+            self._files.attach(name, executor.directory, authorize)
+
+    def _may_see(self, framework_id: str, executor_id: str, principal: str | None) -> bool:
+        """Tell whether a principal may look into the sandboxes of an executor, by the users of what is still known."""
+        framework = self._tables.frameworks.get(framework_id)
+        executor = framework.executors.get(executor_id) if framework is not None else None
+        thing = Object(
+            framework_info=framework.info if framework is not None else None,
+            executor_info=executor.info if executor is not None else None,
+        )
+        return self._permissions.may(principal, Action.ACCESS_SANDBOX, thing)
 
     def retired(self, framework: Framework, executor: Executor) -> None:
         """Condemn an executor's run, and its folder when no newer run uses it."""

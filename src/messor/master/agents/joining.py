@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
 from messor.master.agents.health import Health
+from messor.master.authorization import Authorization
 from messor.master.flags import MasterFlags
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
@@ -32,8 +33,10 @@ class Joining:
         flags: MasterFlags,
         health: Health,
         outbox: Outbox,
+        authorization: Authorization,
     ) -> None:
         """See the modules of the collaborators."""
+        self.authorization = authorization
         self.state = state
         self.allocator = allocator
         self.flags = flags

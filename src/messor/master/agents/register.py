@@ -69,6 +69,9 @@ class Registration(Component):
             self.authentication.check_agent(sender)
             self._check(message)
             upgrade_all(message)
+            self.joining.authorization.check_agent(
+                message.slave, self.authentication.principals.get(sender), "register"
+            )
             total = apply_checkpointed(Resources.of(message.slave.resources), message.checkpointed_resources)
         except InvalidRequest as error:
             self.ignore(message, f"the agent at {sender} cannot be registered: {error}")

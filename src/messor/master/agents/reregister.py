@@ -106,6 +106,9 @@ class Reregistration(Component):
             self.joining.check(message.slave, message.version, message.checkpointed_resources)
             upgrade_all(message)
             add_missing_allocations(message)
+            self.joining.authorization.check_agent(
+                message.slave, self.authentication.principals.get(sender), "reregister"
+            )
             total = apply_checkpointed(Resources.of(message.slave.resources), message.checkpointed_resources)
         except InvalidRequest as error:
             self.ignore(message, f"agent {agent_id} at {sender} cannot be taken back: {error}")

@@ -9,6 +9,7 @@ from typing import Any
 from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
 from messor.master.agents.remove import AgentRemoval
+from messor.master.authorization import Authorization
 from messor.master.cluster.edits import update_maintenance
 from messor.master.cluster.machines import (
     Key,
@@ -37,6 +38,7 @@ from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
 from messor.runtime.host import Host
 from messor.runtime.http import Request, Response
+from messor.security.authorizer import Action, Object
 from messor.wire.json_codec import dumps, message_from, to_dict
 
 log = logging.getLogger(__name__)
@@ -61,8 +63,10 @@ class Maintenance(Component):
         outbox: Outbox,
         host: Host,
         removal: AgentRemoval,
+        authorization: Authorization,
     ) -> None:
         """See the modules of the collaborators."""
+        self.authorization = authorization
         self.state = state
         self.allocator = allocator
         self.registrar = registrar
@@ -95,11 +99,13 @@ class Maintenance(Component):
 
     # --- showing -----------------------------------------------------------------------------------------------------
 
-    def status(self) -> v0_maintenance.ClusterStatus:
-        """Tell which machines are draining, what frameworks there answered, and which are down."""
+    def status(self, principal: str | None) -> v0_maintenance.ClusterStatus:
+        """Tell which machines are draining, what frameworks there answered, and which are down, of those to be seen."""
         status = v0_maintenance.ClusterStatus()
         answers = self.allocator.inverse_offer_statuses()
         for key, machine in self.state.machines.items():
+            if not self.authorization.may(principal, Action.GET_MAINTENANCE_STATUS, Object(machine_id=machine.id)):
+                continue
             if machine.mode == Mode.DOWN:
                 status.down_machines.append(machine.id)
                 continue
@@ -112,20 +118,35 @@ class Maintenance(Component):
     def _status_shown(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         answer = Answer(type=Answer.GET_MAINTENANCE_STATUS)
         answer.get_maintenance_status.status.SetInParent()
-        answer.get_maintenance_status.status.MergeFromString(self.status().SerializeToString())
+        answer.get_maintenance_status.status.MergeFromString(self.status(request.principal).SerializeToString())
         return answer
 
     def _schedule_shown(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         answer = Answer(type=Answer.GET_MAINTENANCE_SCHEDULE)
         answer.get_maintenance_schedule.schedule.SetInParent()
-        answer.get_maintenance_schedule.schedule.MergeFromString(self.schedule.SerializeToString())
+        answer.get_maintenance_schedule.schedule.MergeFromString(self._seen(request.principal).SerializeToString())
         return answer
+
+    def _seen(self, principal: str | None) -> v0_maintenance.Schedule:
+        """Give the schedule of the machines a principal may see."""
+        if not self.authorization.is_on:
+            return self.schedule
+        seen = v0_maintenance.Schedule()
+        for window in self.schedule.windows:
+            machines = [
+                machine
+                for machine in window.machine_ids
+                if self.authorization.may(principal, Action.GET_MAINTENANCE_SCHEDULE, Object(machine_id=machine))
+            ]
+            if machines:
+                seen.windows.add(machine_ids=machines, unavailability=window.unavailability)
+        return seen
 
     @endpoint("/maintenance/status", methods=("GET",), realm="readonly")
     def show_status(self, request: Request) -> Response:
         """Give machines that are draining, with the frameworks' answers, and those that are down."""
         self.leadership.check_leading(request)
-        return reply([dumps(_sorted(to_dict(self.status())))], request)
+        return reply([dumps(_sorted(to_dict(self.status(request.principal))))], request)
 
     # --- schedule ----------------------------------------------------------------------------------------------------
 
@@ -134,18 +155,20 @@ class Maintenance(Component):
         """Show the schedule, or replace it: JSON of windows."""
         self.leadership.check_leading(request)
         if request.method == "GET":
-            return reply([dumps(_sorted(to_dict(self.schedule)))], request)
+            return reply([dumps(_sorted(to_dict(self._seen(request.principal))))], request)
         found = parse_body(request.body, dict, "{why}")
-        await self._plan(message_from(found, v0_maintenance.Schedule))
+        await self._plan(message_from(found, v0_maintenance.Schedule), request.principal)
         return Response(200)
 
-    async def _schedule_called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
-        await self._plan(call.update_maintenance_schedule.schedule)
+    async def _schedule_called(self, call: v0_master.Call, request: Request) -> Response:
+        await self._plan(call.update_maintenance_schedule.schedule, request.principal)
         return Response(200)
 
-    async def _plan(self, schedule: v0_maintenance.Schedule) -> None:
+    async def _plan(self, schedule: v0_maintenance.Schedule, principal: str | None) -> None:
         """Replace the schedule: machines in it drain, those no longer in it are up."""
         validate_schedule(schedule, self.state.machines)
+        named = [machine for window in schedule.windows for machine in window.machine_ids]
+        self.authorization.check_machines(Action.UPDATE_MAINTENANCE_SCHEDULE, named, principal)
         machines = scheduled(schedule, self.state.machines)
         await self._store(schedule, machines)
 
@@ -175,22 +198,22 @@ class Maintenance(Component):
     async def take_down(self, request: Request) -> Response:
         """Begin maintenance of machines: a JSON list of ``hostname`` and ``ip``. Their agents are shut down."""
         self.leadership.check_leading(request)
-        await self._down(_machines_in(request))
+        await self._down(_machines_in(request), request.principal)
         return Response(200)
 
     @endpoint("/machine/up", methods=("POST",), realm="readwrite")
     async def bring_up(self, request: Request) -> Response:
         """End maintenance of machines: a JSON list of ``hostname`` and ``ip``."""
         self.leadership.check_leading(request)
-        await self._up(_machines_in(request))
+        await self._up(_machines_in(request), request.principal)
         return Response(200)
 
-    async def _start_called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
-        await self._down(list(call.start_maintenance.machines))
+    async def _start_called(self, call: v0_master.Call, request: Request) -> Response:
+        await self._down(list(call.start_maintenance.machines), request.principal)
         return Response(200)
 
-    async def _stop_called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
-        await self._up(list(call.stop_maintenance.machines))
+    async def _stop_called(self, call: v0_master.Call, request: Request) -> Response:
+        await self._up(list(call.stop_maintenance.machines), request.principal)
         return Response(200)
 
     def _checked(self, machines: Iterable[v0.MachineID], mode: int, name: str, verb: str) -> set[Key]:
@@ -210,8 +233,9 @@ class Maintenance(Component):
         """Tell whether a machine that is in no schedule is known all the same."""
         return key in self._up_again or any(machine_of(agent) == key for agent in self.state.agents.values())
 
-    async def _down(self, machines: Iterable[v0.MachineID]) -> None:
+    async def _down(self, machines: list[v0.MachineID], principal: str | None) -> None:
         keys = self._checked(machines, Mode.DRAINING, "DRAINING", "down")
+        self.authorization.check_machines(Action.START_MAINTENANCE, machines, principal)
         changed = {
             key: Machine(machine.id, Mode.DOWN if key in keys else machine.mode, machine.unavailability)
             for key, machine in self.state.machines.items()
@@ -231,8 +255,9 @@ class Maintenance(Component):
         if machine is not None and machine.mode == Mode.DOWN:
             self.host.tasks.spawn(self._shut_down(agent), "shut down agent")
 
-    async def _up(self, machines: Iterable[v0.MachineID]) -> None:
+    async def _up(self, machines: list[v0.MachineID], principal: str | None) -> None:
         keys = self._checked(machines, Mode.DOWN, "DOWN", "up")
+        self.authorization.check_machines(Action.STOP_MAINTENANCE, machines, principal)
         rest = {key: machine for key, machine in self.state.machines.items() if key not in keys}
         await self._store(without(self.schedule, keys), rest)
         self._up_again |= keys

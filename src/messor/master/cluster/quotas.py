@@ -12,6 +12,7 @@ from typing import Any
 
 from messor.allocator.interfaces import Allocator
 from messor.errors import Conflict, InvalidRequest
+from messor.master.authorization import Authorization
 from messor.master.cluster.edits import quotas_of, update_quotas
 from messor.master.cluster.parsing import parse_body
 from messor.master.doors.endpoints import reply
@@ -30,6 +31,7 @@ from messor.protos import v0, v0_master, v0_quota, v1_master
 from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
 from messor.runtime.http import Request, Response
+from messor.security.authorizer import Action, Object
 from messor.wire.json_codec import message_from, to_json
 
 log = logging.getLogger(__name__)
@@ -50,9 +52,11 @@ class Quotas(Component):
         leadership: Leadership,
         rescinder: Rescinder,
         roles_view: RolesView,
+        authorization: Authorization,
         whitelisted: frozenset[str] | None = None,
     ) -> None:
         """whitelisted: the only roles there may be, None when there may be any (``--roles``)."""
+        self.authorization = authorization
         self.state = state
         self.allocator = allocator
         self.registrar = registrar
@@ -74,10 +78,12 @@ class Quotas(Component):
 
     # --- showing -----------------------------------------------------------------------------------------------------
 
-    def status(self) -> v0_quota.QuotaStatus:
-        """Make the list of all quotas; roles whose quota was reset stay in it, empty, as in Mesos."""
+    def status(self, principal: str | None) -> v0_quota.QuotaStatus:
+        """List the quotas a principal may see; roles whose quota was reset stay in it, empty, as in Mesos."""
         status = v0_quota.QuotaStatus()
         for role, quota in self.state.quotas.items():
+            if not self.authorization.may(principal, Action.GET_QUOTA, Object(value=role)):
+                continue
             status.infos.append(quota.info(role))
             status.configs.append(quota.config(role))
         return status
@@ -85,12 +91,12 @@ class Quotas(Component):
     def _shown(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         answer = Answer(type=Answer.GET_QUOTA)
         answer.get_quota.status.SetInParent()
-        answer.get_quota.status.MergeFromString(self.status().SerializeToString())
+        answer.get_quota.status.MergeFromString(self.status(request.principal).SerializeToString())
         return answer
 
     # --- UPDATE_QUOTA ------------------------------------------------------------------------------------------------
 
-    async def _update_called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
+    async def _update_called(self, call: v0_master.Call, request: Request) -> Response:
         configs = call.update_quota.quota_configs
         for config in configs:
             self._check(config)
@@ -98,6 +104,9 @@ class Quotas(Component):
         if not call.update_quota.force:
             self._check_consumption({config.role: Quota.of(config) for config in configs})
             self._check_capacity(changes)
+        roles = [config.role for config in configs]
+        if roles:
+            self.authorization.check_roles(Action.UPDATE_QUOTA_WITH_CONFIG, roles, request.principal)
         await self._store(changes)
         for role, quota in changes.items():
             self._rescind(role, quota)
@@ -174,11 +183,11 @@ class Quotas(Component):
 
     # --- SET_QUOTA and /quota ----------------------------------------------------------------------------------------
 
-    async def _set_called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
-        await self._set(call.set_quota.quota_request)
+    async def _set_called(self, call: v0_master.Call, request: Request) -> Response:
+        await self._set(call.set_quota.quota_request, request.principal)
         return Response(200)
 
-    async def _set(self, request: v0_quota.QuotaRequest) -> None:
+    async def _set(self, request: v0_quota.QuotaRequest, principal: str | None) -> None:
         """Set guarantee and limit in one, as before QUOTA_V2; the role must not have a quota."""
         guarantee = self._guarantee(request)
         role = request.role
@@ -191,6 +200,7 @@ class Quotas(Component):
         if "/" in role:
             raise InvalidRequest(f"Setting quota on nested role '{role}' is not supported yet")
         quota = Quota(guarantee, dict(guarantee))
+        self._check_leave(role, quota, principal)
         if not request.force:
             promised, capacity = self._promised({role: quota}), self._capacity()
             if not capacity.contains(promised):
@@ -202,6 +212,13 @@ class Quotas(Component):
         self.state.quotas[role] = quota
         await self._store({role: quota})
         self._rescind_for(role, quota.guarantees)
+
+    def _check_leave(self, role: str, quota: Quota, principal: str | None) -> None:
+        """Raise NotAuthorized unless a quota of the old kind may be set or removed."""
+        info = quota.info(role)
+        if principal is not None:
+            info.principal = principal
+        self.authorization.check(principal, Action.UPDATE_QUOTA, Object(quota_info=info))
 
     @staticmethod
     def _guarantee(request: v0_quota.QuotaRequest) -> Quantities:
@@ -232,14 +249,15 @@ class Quotas(Component):
                     rescinded += offer.resources.quantities()
                     self.rescinder.rescind(offer)
 
-    async def _remove_called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
+    async def _remove_called(self, call: v0_master.Call, request: Request) -> Response:
         role = call.remove_quota.role
         if role not in self.state.quotas:  # where the original ends its process
             raise InvalidRequest(f"Failed to remove quota: Role '{role}' has no quota set")
-        await self._remove(role)
+        await self._remove(role, request.principal)
         return Response(200)
 
-    async def _remove(self, role: str) -> None:
+    async def _remove(self, role: str, principal: str | None) -> None:
+        self._check_leave(role, self.state.quotas[role], principal)
         del self.state.quotas[role]
         await self.registrar.apply(update_quotas({role: DEFAULT_QUOTA}))
         self.allocator.update_quota(role, self.state.quotas.get(role, DEFAULT_QUOTA))
@@ -250,7 +268,7 @@ class Quotas(Component):
         """Show quotas, set one (JSON: role, guarantee, force), or remove one: ``DELETE /quota/ROLE``. Deprecated."""
         self.leadership.check_leading(request)
         if request.method == "GET":
-            return reply([to_json(self.status())], request)
+            return reply([to_json(self.status(request.principal))], request)
         if request.method == "POST":
             found = parse_body(request.body, dict, "Failed to parse set quota request JSON '{body}': {why}")
             try:
@@ -258,9 +276,9 @@ class Quotas(Component):
             except InvalidRequest as error:
                 text = request.body.decode("utf-8", "replace")
                 raise InvalidRequest(f"Failed to validate set quota request JSON '{text}': {error}") from None
-            await self._set(wanted)
+            await self._set(wanted, request.principal)
         else:
-            await self._remove(self._role_in(request))
+            await self._remove(self._role_in(request), request.principal)
         return Response(200)
 
     def _role_in(self, request: Request) -> str:

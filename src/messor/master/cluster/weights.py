@@ -8,6 +8,7 @@ from typing import Any
 
 from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
+from messor.master.authorization import Authorization
 from messor.master.cluster.edits import update_weights, weights_of
 from messor.master.cluster.parsing import parse_body
 from messor.master.doors.endpoints import reply
@@ -21,6 +22,7 @@ from messor.protos import v0, v0_master, v1, v1_master
 from messor.runtime.actor import Component
 from messor.runtime.handlers import endpoint
 from messor.runtime.http import Request, Response
+from messor.security.authorizer import Action, Object
 from messor.wire.json_codec import dumps, message_from, number
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class Weights(Component):
         registrar: Registrar,
         leadership: Leadership,
         rescinder: Rescinder,
+        authorization: Authorization,
         given: Mapping[str, float],
         whitelisted: frozenset[str] | None = None,
     ) -> None:
@@ -49,6 +52,7 @@ class Weights(Component):
 
         whitelisted: the only roles there may be, None when there may be any (``--roles``).
         """
+        self.authorization = authorization
         self.state = state
         self.allocator = allocator
         self.registrar = registrar
@@ -71,15 +75,24 @@ class Weights(Component):
         if weights:
             self.allocator.update_weights(weights)
 
+    def _seen(self, principal: str | None) -> list[tuple[str, float]]:
+        """List the weights of the roles a principal may see."""
+        may, weights = self.authorization.may, self.state.weights
+        return [
+            (role, weight)
+            for role, weight in weights.items()
+            if may(principal, Action.VIEW_ROLE, Object(value=role, weight_info=v0.WeightInfo(role=role, weight=weight)))
+        ]
+
     def _shown(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         answer = Answer(type=Answer.GET_WEIGHTS)
         answer.get_weights.SetInParent()
-        infos = [v1.WeightInfo(role=role, weight=weight) for role, weight in self.state.weights.items()]
+        infos = [v1.WeightInfo(role=role, weight=weight) for role, weight in self._seen(request.principal)]
         answer.get_weights.weight_infos.extend(infos)
         return answer
 
-    async def _called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
-        await self._update(call.update_weights.weight_infos)
+    async def _called(self, call: v0_master.Call, request: Request) -> Response:
+        await self._update(call.update_weights.weight_infos, request.principal)
         return Response(200)
 
     @endpoint("/weights", methods=("GET", "PUT"), realm="readwrite")
@@ -87,7 +100,7 @@ class Weights(Component):
         """Show the weights of roles, or change some: a JSON list of role and weight."""
         self.leadership.check_leading(request)
         if request.method == "GET":
-            shown = [{"role": role, "weight": number(weight)} for role, weight in self.state.weights.items()]
+            shown = [{"role": role, "weight": number(weight)} for role, weight in self._seen(request.principal)]
             return reply([dumps(shown)], request)
         found = parse_body(request.body, list, "Failed to parse update weights request JSON '{body}': {why}")
         try:
@@ -95,10 +108,10 @@ class Weights(Component):
         except InvalidRequest as error:
             text = request.body.decode("utf-8", "replace")
             raise InvalidRequest(f"Failed to convert weights JSON array to protobuf '{text}': {error}") from None
-        await self._update(infos)
+        await self._update(infos, request.principal)
         return Response(200)
 
-    async def _update(self, infos: Iterable[v0.WeightInfo]) -> None:
+    async def _update(self, infos: Iterable[v0.WeightInfo], principal: str | None) -> None:
         """Check, store, tell the allocator, and rescind all offers if any of these roles has frameworks."""
         weights: dict[str, float] = {}
         for info in infos:
@@ -113,6 +126,7 @@ class Weights(Component):
                 text = f"{info.weight:.15g}"
                 raise InvalidRequest(f"{UPDATE} for role '{role}': Invalid weight '{text}': Weights must be positive")
             weights[role] = info.weight
+        self.authorization.check_roles(Action.UPDATE_WEIGHT, weights, principal)
         await self.registrar.apply(update_weights(weights))
         self.state.weights.update(weights)
         self.allocator.update_weights(weights)

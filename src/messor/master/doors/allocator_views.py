@@ -14,6 +14,7 @@ from messor.allocator.fitting import UNLIMITED, fit
 from messor.allocator.service import AllocatorService
 from messor.allocator.sorter import DEFAULT_WEIGHT
 from messor.errors import InvalidRequest
+from messor.master.authorization import Authorization
 from messor.master.doors.task_situation import agent_trouble, describe_task, find_tasks, unknown_task
 from messor.master.doors.why_subjects import INACTIVE, LIMIT, Subjects, positive
 from messor.master.leadership import Leadership
@@ -33,8 +34,17 @@ PAIR = tuple[str, str]
 class AllocatorViews(Component):
     """Serves what is below ``/allocator``."""
 
-    def __init__(self, *, state: MasterState, allocator: AllocatorService, leadership: Leadership, host: Host) -> None:
+    def __init__(
+        self,
+        *,
+        state: MasterState,
+        allocator: AllocatorService,
+        leadership: Leadership,
+        host: Host,
+        authorization: Authorization,
+    ) -> None:
         """Collaborators."""
+        self.authorization = authorization
         self.state = state
         self.allocator = allocator
         self.leadership = leadership
@@ -47,6 +57,7 @@ class AllocatorViews(Component):
     def why(self, request: Request) -> Response:
         """Say why agents are offered or not: ``framework``, ``role``, ``task`` or ``about``; ``agent``, ``limit``."""
         self.leadership.check_leading(request)
+        self.authorization.check_sees_all(request.principal)
         query = request.query
         subject, agent_id, owner = self.subjects.read(query), self.subjects.agent(query), self.subjects.owner(query)
         limit = positive(query.get("limit"), "limit", LIMIT)
@@ -171,6 +182,7 @@ class AllocatorViews(Component):
     def shares(self, request: Request) -> Response:
         """Give dominant shares, weights, quotas and holdings of roles and frameworks: cheap enough to poll."""
         self.leadership.check_leading(request)
+        self.authorization.check_sees_all(request.principal)
         books = self.allocator.books
         offered: dict[PAIR, dict[str, int]] = {}
         counts: dict[PAIR, int] = {}
@@ -243,6 +255,7 @@ class AllocatorViews(Component):
     def fit(self, request: Request) -> Response:
         """Say where tasks of a size fit for a role, now and ever: ``role``, ``resources``, ``count``."""
         self.leadership.check_leading(request)
+        self.authorization.check_sees_all(request.principal)
         query = request.query
         role = query.get("role") or "*"
         validate_role(role)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import unquote_plus
 
-from messor.errors import InvalidRequest, NotNow
+from messor.errors import InvalidRequest, MethodNotAllowed, NotNow
+from messor.master.authorization import Authorization
 from messor.master.doors.operator_calls import OperatorCalls
 from messor.master.doors.state_view import TASK_LIMIT, StateView
 from messor.master.doors.summary_view import RolesView, SummaryView
@@ -19,6 +20,8 @@ from messor.runtime.actor import Component
 from messor.runtime.flags import texts
 from messor.runtime.handlers import endpoint
 from messor.runtime.http import Request, Response, text_response
+from messor.security.authorizer import Action
+from messor.security.permissions import Viewer
 from messor.wire.json_codec import dumps
 from messor.wire.media_types import JSON
 
@@ -38,8 +41,10 @@ class Endpoints(Component):
         summary_view: SummaryView,
         roles_view: RolesView,
         operator_calls: OperatorCalls,
+        authorization: Authorization,
     ) -> None:
         """Collaborators."""
+        self.authorization = authorization
         self.state = state
         self.flags = flags
         self.leadership = leadership
@@ -58,6 +63,10 @@ class Endpoints(Component):
     @endpoint("/flags", realm="readonly")
     def flags_given(self, request: Request) -> Response:
         """Give all flags and their values."""
+        if self.authorization.is_on:
+            if request.method != "GET":
+                raise MethodNotAllowed(("GET",), request.method)
+            self.authorization.check(request.principal, Action.VIEW_FLAGS)
         return reply([dumps({"flags": texts(self.flags)})], request)
 
     @endpoint("/redirect")
@@ -78,25 +87,26 @@ class Endpoints(Component):
     def full_state(self, request: Request) -> Response:
         """Give everything the master knows."""
         self.leadership.check_leading(request)
-        return reply(self.state_view.state_pieces(), request)
+        return reply(self.state_view.state_pieces(self._viewer(request)), request)
 
     @endpoint("/state-summary", realm="readonly")
     def summary(self, request: Request) -> Response:
         """Give agents and frameworks with counts of their tasks."""
         self.leadership.check_leading(request)
-        return reply(self.summary_view.pieces(), request)
+        return reply(self.summary_view.pieces(self._viewer(request)), request)
 
     @endpoint("/slaves", realm="readonly")
     def slaves(self, request: Request) -> Response:
         """Give the agents with their resources in full; ``slave_id`` chooses one."""
         self.leadership.check_leading(request)
-        return reply(self.state_view.slaves_pieces(request.query.get("slave_id")), request)
+        return reply(self.state_view.slaves_pieces(request.query.get("slave_id"), self._viewer(request)), request)
 
     @endpoint("/frameworks", realm="readonly")
     def frameworks(self, request: Request) -> Response:
         """Give the frameworks; ``framework_id`` chooses one."""
         self.leadership.check_leading(request)
-        return reply(self.state_view.frameworks_pieces(request.query.get("framework_id")), request)
+        chosen = request.query.get("framework_id")
+        return reply(self.state_view.frameworks_pieces(chosen, self._viewer(request)), request)
 
     @endpoint("/tasks", realm="readonly")
     def tasks(self, request: Request) -> Response:
@@ -106,6 +116,7 @@ class Endpoints(Component):
         pieces = self.state_view.tasks_pieces(
             query.get("framework_id"),
             query.get("task_id"),
+            self._viewer(request),
             limit=_number(query.get("limit"), TASK_LIMIT),
             offset=_number(query.get("offset"), 0),
             ascending=query.get("order") == "asc",
@@ -116,7 +127,7 @@ class Endpoints(Component):
     def roles(self, request: Request) -> Response:
         """Give the known roles and what they have."""
         self.leadership.check_leading(request)
-        return reply(self.roles_view.pieces(), request)
+        return reply(self.roles_view.pieces(self._viewer(request)), request)
 
     @endpoint("/teardown", methods=("POST",), realm="readwrite")
     def teardown(self, request: Request) -> Response:
@@ -125,8 +136,11 @@ class Endpoints(Component):
         framework_id = form(request.body).get("frameworkId")
         if framework_id is None:
             raise InvalidRequest("Missing 'frameworkId' query parameter in the request body")
-        self.operator_calls.tear_down(framework_id)
+        self.operator_calls.tear_down(framework_id, request.principal)
         return Response(200)
+
+    def _viewer(self, request: Request) -> Viewer | None:
+        return self.authorization.viewer(request.principal)
 
 
 def reply(pieces: list[bytes], request: Request) -> Response:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from messor.master.doors.state_view import visible_tasks
 from messor.master.doors.v1_view import (
     V1View,
     agent_message,
     framework_event_message,
+    hide_resources,
     task_message,
 )
 from messor.master.flags import MasterFlags
@@ -24,6 +26,7 @@ from messor.protos import v0, v1_master
 from messor.runtime.actor import Component
 from messor.runtime.host import Host, Timer
 from messor.runtime.http import Pipe, Response
+from messor.security.permissions import Viewer
 from messor.wire.media_types import JSON, PROTOBUF
 from messor.wire.recordio import encode_record
 from messor.wire.versions import evolve, evolved
@@ -41,10 +44,11 @@ HEARTBEATS = {
 class Subscriber:
     """One reader of the stream."""
 
-    __slots__ = ("heartbeat", "media_type", "pipe")
+    __slots__ = ("heartbeat", "media_type", "pipe", "viewer")
 
-    def __init__(self, pipe: Pipe, media_type: str) -> None:
-        """Take the writing end of the reply."""
+    def __init__(self, pipe: Pipe, media_type: str, viewer: Viewer | None) -> None:
+        """Take the writing end of the reply; viewer: what the reader may see, None when that is everything."""
+        self.viewer = viewer
         self.pipe = pipe
         self.media_type = media_type
         self.heartbeat: Timer | None = None
@@ -74,12 +78,12 @@ class EventStream(Component):
         signals.framework_updated.listen(self._framework_updated)
         signals.framework_removed.listen(self._framework_removed)
 
-    def subscribe(self, media_type: str) -> Response:
+    def subscribe(self, media_type: str, viewer: Viewer | None) -> Response:
         """Answer with a stream that begins with the state as it is; beyond the limit the oldest reader makes place."""
-        subscriber = Subscriber(Pipe(), media_type)
+        subscriber = Subscriber(Pipe(), media_type, viewer)
         subscriber.pipe.on_close = lambda: self._gone(subscriber)
         event = Event(type=Event.SUBSCRIBED)
-        event.subscribed.get_state.CopyFrom(self.v1_view.get_state())
+        event.subscribed.get_state.CopyFrom(self.v1_view.get_state(viewer))
         event.subscribed.heartbeat_interval_seconds = self.interval
         subscriber.pipe.write(encode_record(self.v1_view.encode(event, media_type)))
         self.subscribers[subscriber] = None
@@ -108,13 +112,31 @@ class EventStream(Component):
         if subscriber.heartbeat is not None:
             subscriber.heartbeat.cancel()
 
-    def _tell(self, make: Callable[[], v1_master.Event]) -> None:
-        """Send an event to everybody; it is made only if somebody listens."""
+    def _tell(
+        self,
+        make: Callable[[], v1_master.Event],
+        sees: Callable[[Viewer], bool] = lambda _: True,
+        cut: Callable[[v1_master.Event, Viewer], None] | None = None,
+    ) -> None:
+        """Send an event to everybody who may see it; it is made only if somebody listens.
+
+        cut: takes out of a copy what its reader may not see.
+        """
         if not self.subscribers:
             return
         event = make()
         records: dict[str, bytes] = {}
         for subscriber in self.subscribers:
+            viewer = subscriber.viewer
+            if viewer is not None:
+                if not sees(viewer):
+                    continue
+                if cut is not None:
+                    own = Event()
+                    own.CopyFrom(event)
+                    cut(own, viewer)
+                    subscriber.pipe.write(encode_record(self.v1_view.encode_event(own, subscriber.media_type)))
+                    continue
             record = records.get(subscriber.media_type)
             if record is None:
                 encoded = self.v1_view.encode_event(event, subscriber.media_type)
@@ -124,7 +146,10 @@ class EventStream(Component):
     # --- what happens ------------------------------------------------------------------------------------------------
 
     def _task_added(self, task: TaskRecord) -> None:
-        self._tell(lambda: Event(type=Event.TASK_ADDED, task_added=Event.TaskAdded(task=task_message(task))))
+        self._tell(
+            lambda: Event(type=Event.TASK_ADDED, task_added=Event.TaskAdded(task=task_message(task))),
+            lambda viewer: self._sees_task(viewer, task),
+        )
 
     def _task_updated(self, task: TaskRecord, status: bytes) -> None:
         def make() -> v1_master.Event:
@@ -134,10 +159,20 @@ class EventStream(Component):
             event.task_updated.state = task.state  # type: ignore[assignment]  # enum values are plain ints
             return event
 
-        self._tell(make)
+        self._tell(make, lambda viewer: self._sees_task(viewer, task))
+
+    def _sees_task(self, viewer: Viewer, task: TaskRecord) -> bool:
+        state = self.v1_view.state
+        framework = state.frameworks.get(task.framework_id) or state.completed_frameworks.get(task.framework_id)
+        if framework is None or not viewer.sees_framework(framework.info):
+            return False
+        return any(visible_tasks((task,), framework, viewer))
 
     def _agent_added(self, agent: AgentRecord) -> None:
-        self._tell(lambda: Event(type=Event.AGENT_ADDED, agent_added=Event.AgentAdded(agent=agent_message(agent))))
+        self._tell(
+            lambda: Event(type=Event.AGENT_ADDED, agent_added=Event.AgentAdded(agent=agent_message(agent))),
+            cut=lambda event, viewer: hide_resources(event.agent_added.agent, viewer),
+        )
 
     def _agent_removed(self, agent: AgentRecord) -> None:
         def make() -> v1_master.Event:
@@ -152,18 +187,18 @@ class EventStream(Component):
             added = Event.FrameworkAdded(framework=framework_event_message(framework))
             return Event(type=Event.FRAMEWORK_ADDED, framework_added=added)
 
-        self._tell(make)
+        self._tell(make, lambda viewer: viewer.sees_framework(framework.info))
 
     def _framework_updated(self, framework: FrameworkRecord) -> None:
         def make() -> v1_master.Event:
             updated = Event.FrameworkUpdated(framework=framework_event_message(framework))
             return Event(type=Event.FRAMEWORK_UPDATED, framework_updated=updated)
 
-        self._tell(make)
+        self._tell(make, lambda viewer: viewer.sees_framework(framework.info))
 
     def _framework_removed(self, framework: FrameworkRecord) -> None:
         def make() -> v1_master.Event:
             removed = Event.FrameworkRemoved(framework_info=evolve(framework.info))
             return Event(type=Event.FRAMEWORK_REMOVED, framework_removed=removed)
 
-        self._tell(make)
+        self._tell(make, lambda viewer: viewer.sees_framework(framework.info))

@@ -12,6 +12,8 @@ from typing import Any
 
 from messor.allocator.constraints import Constraints, Limits
 from messor.errors import Unsupported
+from messor.master.authorization import Authorization
+from messor.master.doors.state_view import visible
 from messor.master.doors.task_situation import agent_trouble, describe_task, find_tasks, unknown_task
 from messor.master.doors.why_subjects import INACTIVE, LIMIT, Subjects, positive
 from messor.master.flags import MasterFlags
@@ -34,8 +36,11 @@ Reason = dict[str, Any]
 class OfferConstraintsView(Component):
     """Serves ``/allocator/offer_constraints_debug`` (U13)."""
 
-    def __init__(self, *, state: MasterState, flags: MasterFlags, leadership: Leadership) -> None:
+    def __init__(
+        self, *, state: MasterState, flags: MasterFlags, leadership: Leadership, authorization: Authorization
+    ) -> None:
         """Collaborators."""
+        self.authorization = authorization
         self.state = state
         self.leadership = leadership
         self.limits = constraint_limits(flags)
@@ -44,7 +49,8 @@ class OfferConstraintsView(Component):
     def offer_constraints_debug(self, request: Request) -> Response:
         """Tell for every framework what it suppressed, and by role the agents that its offer constraints exclude."""
         self.leadership.check_leading(request)
-        frameworks = {one.id: self._excluded(one) for one in self.state.frameworks.values()}
+        seen = visible(self.state.frameworks.values(), self.authorization.viewer(request.principal))
+        frameworks = {one.id: self._excluded(one) for one in seen}
         return Response(200, [dumps({"frameworks": frameworks})], JSON)
 
     def _excluded(self, framework: FrameworkRecord) -> dict[str, Any]:
@@ -61,8 +67,17 @@ class OfferConstraintsView(Component):
 class UnknownAllocatorViews(Component):
     """Serves what is below ``/allocator`` for an allocator of which only the interface is known."""
 
-    def __init__(self, *, state: MasterState, flags: MasterFlags, leadership: Leadership, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        state: MasterState,
+        flags: MasterFlags,
+        leadership: Leadership,
+        clock: Clock,
+        authorization: Authorization,
+    ) -> None:
         """Collaborators."""
+        self.authorization = authorization
         self.state = state
         self.leadership = leadership
         self.clock = clock
@@ -74,6 +89,7 @@ class UnknownAllocatorViews(Component):
     def why(self, request: Request) -> Response:
         """Say what the master knows about why agents are offered or not; the rest is the allocator's."""
         self.leadership.check_leading(request)
+        self.authorization.check_sees_all(request.principal)
         query = request.query
         (kind, text), owner, agent_id = (
             self.subjects.read(query),

@@ -42,7 +42,7 @@ Call = v0_master.Call
 Operation = v0.Offer.Operation
 
 ApproveOperator = Callable[[v0.Offer.Operation, str | None], None]
-"""(operation, principal): raises Forbidden when an operator may not do it."""
+"""(operation, principal): raises NotAuthorized when an operator may not do it."""
 
 
 class OperationCalls(Component):

@@ -5,12 +5,13 @@ Every call is read into ``mesos.master.Call``, checked for the body its type nee
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from messor.errors import InvalidRequest, MethodNotAllowed
+from messor.master.authorization import Authorization
 from messor.master.doors.event_stream import EventStream
 from messor.master.doors.summary_view import DEFAULT_WEIGHT, RolesView
 from messor.master.doors.v1_view import V1View
@@ -26,6 +27,8 @@ from messor.runtime.handlers import endpoint
 from messor.runtime.host import Host
 from messor.runtime.http import Request, Response, text_response
 from messor.runtime.process_actors import version_info
+from messor.security.authorizer import Action
+from messor.security.permissions import Viewer
 from messor.wire.json_codec import from_json
 from messor.wire.media_types import JSON, request_type, response_type
 from messor.wire.versions import devolve, evolve
@@ -36,6 +39,17 @@ Reply = Response | Awaitable[Response]
 
 ROLE_RESOURCES = ("cpus", "disk", "gpus", "mem")
 """What GET_ROLES shows of a role's resources."""
+
+
+NEEDED: dict[int, int] = {
+    Call.GET_FLAGS: Action.VIEW_FLAGS,
+    Call.SET_LOGGING_LEVEL: Action.SET_LOG_LEVEL,
+    Call.DRAIN_AGENT: Action.DRAIN_AGENT,
+    Call.DEACTIVATE_AGENT: Action.DEACTIVATE_AGENT,
+    Call.REACTIVATE_AGENT: Action.REACTIVATE_AGENT,
+    Call.MARK_AGENT_GONE: Action.MARK_AGENT_GONE,
+}
+"""What some calls need leave for, whatever they are about."""
 
 
 class OperatorCalls(Component):
@@ -52,6 +66,7 @@ class OperatorCalls(Component):
         v1_view: V1View,
         roles_view: RolesView,
         event_stream: EventStream,
+        authorization: Authorization,
         answers: Mapping[int, Callable[[Any, Request], v1_master.Response]],
         deeds: Mapping[int, Callable[[Any, Request], Reply]],
     ) -> None:
@@ -64,6 +79,7 @@ class OperatorCalls(Component):
         self.v1_view = v1_view
         self.roles_view = roles_view
         self.event_stream = event_stream
+        self.authorization = authorization
         self._answers: dict[int, Callable[[Any, Request], v1_master.Response]] = {
             Call.GET_HEALTH: self._health,
             Call.GET_FLAGS: self._flags,
@@ -72,12 +88,12 @@ class OperatorCalls(Component):
             Call.GET_LOGGING_LEVEL: self._logging_level,
             Call.LIST_FILES: self._list_files,
             Call.READ_FILE: self._read_file,
-            Call.GET_STATE: lambda *_: Answer(type=Answer.GET_STATE, get_state=v1_view.get_state()),
-            Call.GET_AGENTS: lambda *_: Answer(type=Answer.GET_AGENTS, get_agents=v1_view.get_agents()),
-            Call.GET_FRAMEWORKS: lambda *_: Answer(type=Answer.GET_FRAMEWORKS, get_frameworks=v1_view.get_frameworks()),
-            Call.GET_EXECUTORS: lambda *_: Answer(type=Answer.GET_EXECUTORS, get_executors=v1_view.get_executors()),
-            Call.GET_OPERATIONS: lambda *_: Answer(type=Answer.GET_OPERATIONS, get_operations=v1_view.get_operations()),
-            Call.GET_TASKS: lambda *_: Answer(type=Answer.GET_TASKS, get_tasks=v1_view.get_tasks()),
+            Call.GET_STATE: self._view("get_state", v1_view.get_state),
+            Call.GET_AGENTS: self._view("get_agents", v1_view.get_agents),
+            Call.GET_FRAMEWORKS: self._view("get_frameworks", v1_view.get_frameworks),
+            Call.GET_EXECUTORS: self._view("get_executors", v1_view.get_executors),
+            Call.GET_OPERATIONS: self._view("get_operations", v1_view.get_operations),
+            Call.GET_TASKS: self._view("get_tasks", v1_view.get_tasks),
             Call.GET_ROLES: self._roles,
             Call.GET_MASTER: self._master,
             **answers,
@@ -98,7 +114,9 @@ class OperatorCalls(Component):
         validate(call)
         media_type = response_type(request.headers)
         if call.type == Call.SUBSCRIBE:
-            return self.event_stream.subscribe(media_type)
+            return self.event_stream.subscribe(media_type, self.authorization.viewer(request.principal))
+        for action in _leave_needed(call) if self.authorization.is_on else ():
+            self.authorization.check(request.principal, action)
         deed = self._deeds.get(call.type)
         if deed is not None:
             return deed(call, request) or Response(200)
@@ -108,6 +126,15 @@ class OperatorCalls(Component):
         return Response(200, self.v1_view.encode(answer(call, request), media_type), media_type)
 
     # --- answers -----------------------------------------------------------------------------------------------------
+
+    def _view(self, part: str, make: Callable[[Viewer | None], Any]) -> Callable[[Any, Request], v1_master.Response]:
+        """Make what answers a call with what the asker may see."""
+
+        def answer(call: Any, request: Request) -> v1_master.Response:  # noqa: ARG001
+            shown = make(self.authorization.viewer(request.principal))
+            return Answer(type=part.upper(), **{part: shown})
+
+        return answer
 
     def _health(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         return Answer(type=Answer.GET_HEALTH, get_health=Answer.GetHealth(healthy=True))
@@ -156,7 +183,7 @@ class OperatorCalls(Component):
     def _roles(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         answer = Answer(type=Answer.GET_ROLES)
         answer.get_roles.SetInParent()
-        for use in self.roles_view.roles():
+        for use in self.roles_view.roles(self.authorization.viewer(request.principal)):
             weight = self.state.weights.get(use.name, DEFAULT_WEIGHT)
             role = answer.get_roles.roles.add(name=use.name, weight=weight)
             role.frameworks.extend(v1.FrameworkID(value=each) for each in use.frameworks)
@@ -181,19 +208,31 @@ class OperatorCalls(Component):
         body = call.set_logging_level
         self._actor("logging").set_level(body.level, body.duration.nanoseconds / 1e9)
 
-    def _teardown(self, call: Any, request: Request) -> None:  # noqa: ARG002
-        self.tear_down(call.teardown.framework_id.value)
+    def _teardown(self, call: Any, request: Request) -> None:
+        self.tear_down(call.teardown.framework_id.value, request.principal)
 
-    def tear_down(self, framework_id: str) -> None:
-        """End a framework on behalf of an operator; raises InvalidRequest when there is none of that id."""
+    def tear_down(self, framework_id: str, principal: str | None) -> None:
+        """End a framework on behalf of an operator.
+
+        Raises InvalidRequest when there is none of that id, NotAuthorized when the operator may not end it.
+        """
         framework = self.state.frameworks.get(framework_id)
         if framework is None:
             raise InvalidRequest("No framework found with specified ID")
+        self.authorization.check_teardown(framework.info, principal)
         self.removal.remove(framework)
 
     def _actor(self, name: str) -> Any:
         """Find one of the process's small actors."""
         return self.host.directory.actors[name]
+
+
+def _leave_needed(call: v0_master.Call) -> Iterator[int]:
+    """List what an operator must be allowed to do, to anything, so that a call is looked at."""
+    if call.type in NEEDED:
+        yield NEEDED[call.type]
+    if call.type == Call.DRAIN_AGENT and call.drain_agent.mark_gone:
+        yield Action.MARK_AGENT_GONE
 
 
 def decode_call(request: Request) -> v0_master.Call:

@@ -33,6 +33,7 @@ from messor.model.resources import Resources
 from messor.protos import v0
 from messor.runtime.flags import texts
 from messor.runtime.process_actors import version_info
+from messor.security.permissions import Viewer
 from messor.wire.json_codec import dumps, number, to_dict
 
 TASK_LIMIT = 100
@@ -58,45 +59,53 @@ class StateView:
 
     # --- whole replies -----------------------------------------------------------------------------------------------
 
-    def state_pieces(self) -> Pieces:
-        """Write ``/state``."""
+    def state_pieces(self, viewer: Viewer | None) -> Pieces:
+        """Write ``/state``; viewer: what the asker may see, None when that is everything."""
         self._forget_executors()
-        pieces = [dumps(self._head())[:-1], b',"slaves":[']
-        pieces.append(_join_open(self.agent_heads()))
+        pieces = [dumps(self._head(viewer))[:-1], b',"slaves":[']
+        pieces.append(_join_open(self.agent_heads(viewer)))
         pieces += [b'],"recovered_slaves":', dumps(self.recovered_agents())]
-        pieces += [b',"frameworks":[', *self._framework_pieces(self.state.frameworks.values())]
-        pieces += [b'],"completed_frameworks":[', *self._framework_pieces(self.state.completed_frameworks.values())]
+        pieces += [b',"frameworks":[', *self._framework_pieces(self.state.frameworks.values(), viewer)]
+        completed = self.state.completed_frameworks.values()
+        pieces += [b'],"completed_frameworks":[', *self._framework_pieces(completed, viewer)]
         pieces.append(b'],"orphan_tasks":[],"unregistered_frameworks":[]}')
         return pieces
 
-    def frameworks_pieces(self, framework_id: str | None) -> Pieces:
+    def frameworks_pieces(self, framework_id: str | None, viewer: Viewer | None) -> Pieces:
         """Write ``/frameworks``, all or one."""
         live = _chosen(self.state.frameworks.values(), framework_id)
         completed = _chosen(self.state.completed_frameworks.values(), framework_id)
         return [
             b'{"frameworks":[',
-            *self._framework_pieces(live),
+            *self._framework_pieces(live, viewer),
             b'],"completed_frameworks":[',
-            *self._framework_pieces(completed),
+            *self._framework_pieces(completed, viewer),
             b'],"unregistered_frameworks":[]}',
         ]
 
-    def slaves_pieces(self, agent_id: str | None) -> Pieces:
+    def slaves_pieces(self, agent_id: str | None, viewer: Viewer | None) -> Pieces:
         """Write ``/slaves``, all or one."""
         agents = [agent for agent in self.state.agents.values() if agent_id in (None, agent.id)]
         recovered = [agent for agent in self.recovered_agents() if agent_id in (None, agent["id"])]
-        shown = [agent_dict(agent) | agent_resources_dict(agent) for agent in agents]
+        shown = [agent_dict(agent, viewer) | agent_resources_dict(agent, viewer) for agent in agents]
         return [b'{"slaves":', dumps(shown), b',"recovered_slaves":', dumps(recovered), b"}"]
 
     def tasks_pieces(
-        self, framework_id: str | None, task_id: str | None, *, limit: int, offset: int, ascending: bool
+        self,
+        framework_id: str | None,
+        task_id: str | None,
+        viewer: Viewer | None,
+        *,
+        limit: int,
+        offset: int,
+        ascending: bool,
     ) -> Pieces:
         """Write ``/tasks``: sorted by the time of the first status, tasks without one counting as earliest."""
         frameworks = chain(self.state.frameworks.values(), self.state.completed_frameworks.values())
         found = [
             task
-            for framework in _chosen(frameworks, framework_id)
-            for task in all_tasks(framework)
+            for framework in visible(_chosen(frameworks, framework_id), viewer)
+            for task in visible_tasks(all_tasks(framework), framework, viewer)
             if task_id in (None, task.id)
         ]
         found.sort(key=_first_seen, reverse=not ascending)
@@ -107,7 +116,7 @@ class StateView:
 
     # --- the master --------------------------------------------------------------------------------------------------
 
-    def _head(self) -> dict[str, Any]:
+    def _head(self, viewer: Viewer | None) -> dict[str, Any]:
         """Give what ``/state`` says about the master itself."""
         state, info, leader = self.state, self.state.info, self.leadership.leader
         active = sum(agent.is_active for agent in state.agents.values())
@@ -131,6 +140,8 @@ class StateView:
         if leader is not None:
             head["leader"] = leader.pid
             head["leader_info"] = _leader_dict(leader)
+        if viewer is not None and not viewer.sees_flags:
+            return head
         for name in ("cluster", "log_dir", "external_log_file"):
             value = getattr(self.flags, name)
             if value is not None:
@@ -140,8 +151,10 @@ class StateView:
 
     # --- agents ------------------------------------------------------------------------------------------------------
 
-    def agent_heads(self) -> list[bytes]:
+    def agent_heads(self, viewer: Viewer | None) -> list[bytes]:
         """Write all registered agents, each without its closing brace."""
+        if viewer is not None and not viewer.sees_all_roles:
+            return [dumps(agent_dict(agent, viewer))[:-1] for agent in self.state.agents.values()]
         known, written = self._agents, {}
         heads = []
         for agent in self.state.agents.values():
@@ -176,10 +189,12 @@ class StateView:
         texts = self._frameworks[framework.id] = (key, head, b"," + dumps(_details_dict(framework))[1:-1])
         return texts
 
-    def _executor_fragments(self, framework: FrameworkRecord) -> bytes:
+    def _executor_fragments(self, framework: FrameworkRecord, viewer: Viewer | None) -> bytes:
         """Write the executors of a framework; an ExecutorInfo never changes."""
         fragments = []
         for record in chain.from_iterable(by_id.values() for by_id in framework.executors.values()):
+            if viewer is not None and not viewer.sees_executor(record.info, framework.info):
+                continue
             fragment = self._executors.get(record)
             if fragment is None:
                 fragment = self._executors[record] = dumps(executor_dict(record))[:-1] + b"}"
@@ -194,10 +209,10 @@ class StateView:
         if len(self._executors) > 2 * live + 100:
             self._executors.clear()
 
-    def _framework_pieces(self, frameworks: Iterable[FrameworkRecord]) -> Iterator[bytes]:
+    def _framework_pieces(self, frameworks: Iterable[FrameworkRecord], viewer: Viewer | None) -> Iterator[bytes]:
         """Write frameworks in full, separated by commas."""
         separator = b""
-        for framework in frameworks:
+        for framework in visible(frameworks, viewer):
             yield separator
             yield from self._framework_texts(framework)[1:]
             for name, tasks in (
@@ -206,16 +221,31 @@ class StateView:
                 (b'],"completed_tasks":[', framework.completed_tasks),
             ):
                 yield name
-                yield b",".join([task.fragment or task_fragment(task) for task in tasks])
+                shown = visible_tasks(tasks, framework, viewer)
+                yield b",".join([task.fragment or task_fragment(task) for task in shown])
             yield b'],"offers":' + dumps([offer_dict(offer) for offer in framework.offers.values()])
             yield b',"executors":['
-            yield self._executor_fragments(framework)
+            yield self._executor_fragments(framework, viewer)
             yield b"]," + dumps(_rest_dict(framework))[1:]
             separator = b","
 
 
-def agent_dict(agent: AgentRecord) -> dict[str, Any]:
-    """Give an agent."""
+def visible(frameworks: Iterable[FrameworkRecord], viewer: Viewer | None) -> Iterable[FrameworkRecord]:
+    """Leave out the frameworks that an asker may not see."""
+    return frameworks if viewer is None else (each for each in frameworks if viewer.sees_framework(each.info))
+
+
+def visible_tasks(
+    tasks: Iterable[TaskRecord], framework: FrameworkRecord, viewer: Viewer | None
+) -> Iterable[TaskRecord]:
+    """Leave out the tasks of a framework that an asker may not see."""
+    if viewer is None or viewer.sees_all_tasks:
+        return tasks
+    return (task for task in tasks if viewer.sees_task(v0.Task.FromString(task.base), framework.info))
+
+
+def agent_dict(agent: AgentRecord, viewer: Viewer | None = None) -> dict[str, Any]:
+    """Give an agent, without roles that an asker may not see."""
     result = agent_info_dict(agent.info)
     result["pid"] = str(agent.pid)
     result["registered_time"] = number(agent.registered_at)
@@ -226,7 +256,7 @@ def agent_dict(agent: AgentRecord) -> dict[str, Any]:
         resources=resources_dict((total,)),
         used_resources=resources_dict(agent.used.values()),
         offered_resources=resources_dict((agent.offered,)),
-        reserved_resources={role: resources_dict((part,)) for role, part in sorted(total.reservations().items())},
+        reserved_resources={role: resources_dict((part,)) for role, part in _reservations(total, viewer)},
         unreserved_resources=resources_dict((total.unreserved(),)),
         active=agent.is_active,
         deactivated=agent.is_deactivated,
@@ -240,14 +270,20 @@ def agent_dict(agent: AgentRecord) -> dict[str, Any]:
     return result
 
 
-def agent_resources_dict(agent: AgentRecord) -> dict[str, Any]:
+def _reservations(total: Resources, viewer: Viewer | None) -> list[tuple[str, Resources]]:
+    """Sort what is reserved by role, leaving out roles that an asker may not see."""
+    found = sorted(total.reservations().items())
+    return found if viewer is None else [(role, part) for role, part in found if viewer.sees_role(role)]
+
+
+def agent_resources_dict(agent: AgentRecord, viewer: Viewer | None) -> dict[str, Any]:
     """Give an agent's resources in full: ``/unreserve`` and ``/destroy-volumes`` want them exactly so."""
-    reserved = sorted(agent.total.reservations().items())
+    reserved = _reservations(agent.total, viewer)
     return {
-        "reserved_resources_full": {role: _shown(part) for role, part in reserved},
-        "unreserved_resources_full": _shown(agent.total.unreserved()),
-        "used_resources_full": _shown(agent.total_used()),
-        "offered_resources_full": _shown(agent.offered),
+        "reserved_resources_full": {role: _shown(part, viewer) for role, part in reserved},
+        "unreserved_resources_full": _shown(agent.total.unreserved(), viewer),
+        "used_resources_full": _shown(agent.total_used(), viewer),
+        "offered_resources_full": _shown(agent.offered, viewer),
     }
 
 
@@ -261,9 +297,10 @@ def offered_to(framework: FrameworkRecord) -> Iterator[Resources]:
     return (offer.resources for offer in framework.offers.values())
 
 
-def _shown(resources: Resources) -> list[dict[str, Any]]:
+def _shown(resources: Resources, viewer: Viewer | None) -> list[dict[str, Any]]:
     """Give resources as messages in both forms of reservations, as the endpoints show them."""
-    return dicts(shown_both(resources.messages()))
+    messages = resources.messages()
+    return dicts(shown_both(messages if viewer is None else filter(viewer.sees_resource, messages)))
 
 
 def _agent_key(agent: AgentRecord) -> tuple[object, ...]:

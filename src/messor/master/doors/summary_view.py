@@ -18,6 +18,7 @@ from messor.model.resources import Resources
 from messor.model.roles import ancestors
 from messor.model.scalars import to_float
 from messor.protos import v0
+from messor.security.permissions import Viewer
 from messor.wire.json_codec import dumps, number
 
 SHOWN_STATES = (
@@ -50,18 +51,22 @@ class SummaryView:
         self.flags = flags
         self.state_view = state_view
 
-    def pieces(self) -> list[bytes]:
-        """Write ``/state-summary``; tasks count where they run or ran, as far as frameworks remember them."""
+    def pieces(self, viewer: Viewer | None) -> list[bytes]:
+        """Write ``/state-summary``; tasks count where they run or ran, as far as frameworks remember them.
+
+        Counts are of all frameworks, whether the asker may see them or not, as in Mesos.
+        """
         head: dict[str, Any] = {"hostname": self.state.info.hostname}
         if self.flags.cluster is not None:
             head["cluster"] = self.flags.cluster
         by_agent: dict[str, dict[int, int]] = {}
         users: dict[str, list[str]] = {}
-        frameworks = [self._framework(each, by_agent, users) for each in self.state.frameworks.values()]
+        written = [(each, self._framework(each, by_agent, users)) for each in self.state.frameworks.values()]
+        frameworks = [text for each, text in written if viewer is None or viewer.sees_framework(each.info)]
         agents = [
             b'%b%b,"framework_ids":%b}'
             % (open_agent, _counts(by_agent.get(agent_id, {})), dumps(users.get(agent_id, [])))
-            for agent_id, open_agent in zip(self.state.agents, self.state_view.agent_heads(), strict=True)
+            for agent_id, open_agent in zip(self.state.agents, self.state_view.agent_heads(viewer), strict=True)
         ]
         return [
             dumps(head)[:-1],
@@ -128,8 +133,11 @@ class RolesView:
         """Only reads."""
         self.state = state
 
-    def roles(self) -> list[RoleUse]:
-        """List the known roles, sorted: of frameworks, reservations, quotas and weights, and all roles above them."""
+    def roles(self, viewer: Viewer | None = None) -> list[RoleUse]:
+        """List the known roles, sorted: of frameworks, reservations, quotas and weights, and all roles above them.
+
+        viewer: what the asker may see, None when that is everything.
+        """
         uses = {name: RoleUse(name) for name in self._names()}
         for framework in self.state.frameworks.values():
             for role in framework.roles:
@@ -141,11 +149,11 @@ class RolesView:
             self._count(uses, "reserved", (agent.total,), reserved_for)
             self._count(uses, "unallocated_reserved", (agent.total,), reserved_for)
             self._count(uses, "unallocated_reserved", agent.used.values(), reserved_for, sign=-1)
-        return list(uses.values())
+        return [use for use in uses.values() if viewer is None or viewer.sees_role(use.name)]
 
-    def pieces(self) -> list[bytes]:
+    def pieces(self, viewer: Viewer | None) -> list[bytes]:
         """Write ``/roles``."""
-        return [dumps({"roles": [self._role_dict(use) for use in self.roles()]})]
+        return [dumps({"roles": [self._role_dict(use) for use in self.roles(viewer)]})]
 
     def _role_dict(self, use: RoleUse) -> dict[str, Any]:
         """Give a role as ``/roles`` shows it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from messor.master.doors.state_view import visible, visible_tasks
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import ExecutorRecord, FrameworkRecord
 from messor.master.state.tables import MasterState
@@ -15,6 +16,7 @@ from messor.master.state.task import TaskRecord
 from messor.model.resource_formats import shown_both
 from messor.model.resources import Resources
 from messor.protos import v0, v0_master, v1, v1_master
+from messor.security.permissions import Viewer
 from messor.wire.json_codec import dumps, to_dict, to_json
 from messor.wire.media_types import JSON
 from messor.wire.versions import evolve, evolved
@@ -38,58 +40,70 @@ class V1View:
         """Only reads."""
         self.state = state
 
-    def get_agents(self) -> v1_master.Response.GetAgents:
-        """Make the agents, registered and recovered."""
-        return Response.GetAgents(
+    def get_agents(self, viewer: Viewer | None = None) -> v1_master.Response.GetAgents:
+        """Make the agents, registered and recovered; viewer: what the asker may see, None when that is everything."""
+        result = Response.GetAgents(
             agents=[agent_message(agent) for agent in self.state.agents.values()],
             recovered_agents=[evolve(info) for info in self.state.recovered_agents.values()],
         )
+        if viewer is not None:
+            for agent in result.agents:
+                hide_resources(agent, viewer)
+            for info in result.recovered_agents:
+                _hide(info.resources, viewer)
+        return result
 
-    def get_frameworks(self) -> v1_master.Response.GetFrameworks:
+    def get_frameworks(self, viewer: Viewer | None = None) -> v1_master.Response.GetFrameworks:
         """Make the frameworks, live and completed."""
+        live, completed = self.state.frameworks.values(), self.state.completed_frameworks.values()
         return Response.GetFrameworks(
-            frameworks=[framework_message(each, self.state) for each in self.state.frameworks.values()],
-            completed_frameworks=[
-                framework_message(each, self.state) for each in self.state.completed_frameworks.values()
-            ],
+            frameworks=[framework_message(each, self.state) for each in visible(live, viewer)],
+            completed_frameworks=[framework_message(each, self.state) for each in visible(completed, viewer)],
         )
 
-    def get_executors(self) -> v1_master.Response.GetExecutors:
+    def get_executors(self, viewer: Viewer | None = None) -> v1_master.Response.GetExecutors:
         """Make the executors of all frameworks."""
         result = Response.GetExecutors()
-        for framework in self.state.frameworks.values():
+        for framework in visible(self.state.frameworks.values(), viewer):
             for executors in framework.executors.values():
                 for record in executors.values():
+                    if viewer is not None and not viewer.sees_executor(record.info, framework.info):
+                        continue
                     executor = result.executors.add(executor_info=executor_info(record))
                     executor.agent_id.value = record.agent_id
         return result
 
-    def get_tasks(self) -> v1_master.Response.GetTasks:
+    def get_tasks(self, viewer: Viewer | None = None) -> v1_master.Response.GetTasks:
         """Make the tasks of all frameworks, live and completed; none is pending or an orphan any more."""
         result = Response.GetTasks()
-        for framework in (*self.state.frameworks.values(), *self.state.completed_frameworks.values()):
-            result.tasks.extend(_tasks(framework.tasks.values()))
-            result.unreachable_tasks.extend(_tasks(framework.unreachable_tasks.values()))
-            result.completed_tasks.extend(_tasks(framework.completed_tasks))
+        frameworks = (*self.state.frameworks.values(), *self.state.completed_frameworks.values())
+        for framework in visible(frameworks, viewer):
+            for shown, tasks in (
+                (result.tasks, framework.tasks.values()),
+                (result.unreachable_tasks, framework.unreachable_tasks.values()),
+                (result.completed_tasks, framework.completed_tasks),
+            ):
+                shown.extend(_tasks(visible_tasks(tasks, framework, viewer)))
         return result
 
-    def get_operations(self) -> v1_master.Response.GetOperations:
+    def get_operations(self, viewer: Viewer | None = None) -> v1_master.Response.GetOperations:
         """Make the operations of all agents that nobody has acknowledged yet."""
         return Response.GetOperations(
             operations=[
                 evolve(operation.message)
                 for agent in self.state.agents.values()
                 for operation in agent.operations.values()
+                if viewer is None or viewer.sees_operation(operation.message.info)
             ]
         )
 
-    def get_state(self) -> v1_master.Response.GetState:
+    def get_state(self, viewer: Viewer | None = None) -> v1_master.Response.GetState:
         """Make all of them."""
         return Response.GetState(
-            get_tasks=self.get_tasks(),
-            get_executors=self.get_executors(),
-            get_frameworks=self.get_frameworks(),
-            get_agents=self.get_agents(),
+            get_tasks=self.get_tasks(viewer),
+            get_executors=self.get_executors(viewer),
+            get_frameworks=self.get_frameworks(viewer),
+            get_agents=self.get_agents(viewer),
         )
 
     # --- JSON --------------------------------------------------------------------------------------------------------
@@ -144,6 +158,23 @@ def agent_message(agent: AgentRecord) -> v1_master.Response.GetAgents.Agent:
         message.capabilities.add().type = capability  # type: ignore[assignment]  # enum values are plain ints
     result: v1_master.Response.GetAgents.Agent = evolve(message)
     return result
+
+
+def hide_resources(agent: v1_master.Response.GetAgents.Agent, viewer: Viewer) -> None:
+    """Take out of an agent what is of roles that an asker may not see."""
+    for resources in (
+        agent.agent_info.resources,
+        agent.total_resources,
+        agent.allocated_resources,
+        agent.offered_resources,
+    ):
+        _hide(resources, viewer)
+
+
+def _hide(resources: Any, viewer: Viewer) -> None:
+    kept = [resource for resource in resources if viewer.sees_resource(resource)]
+    del resources[:]
+    resources.extend(kept)
 
 
 def framework_message(framework: FrameworkRecord, state: MasterState) -> v1_master.Response.GetFrameworks.Framework:

@@ -66,6 +66,7 @@ class Subscriptions(Component):
         self._count(info)
         try:
             suppressed = self._admit(call)
+            self.framework_updates.authorization.check_framework(info)
             if not info.id.value:
                 self._add(info, suppressed, None, stream)
                 self.framework_updates.constrain(self.state.frameworks[info.id.value], call.offer_constraints)
@@ -93,6 +94,7 @@ class Subscriptions(Component):
         try:
             suppressed = self._admit(call)
             self.authentication.check_framework(info, sender)
+            self.framework_updates.authorization.check_framework(info)
             if not info.id.value:
                 self._subscribe_new_pid(sender, info, suppressed)
                 if info.id.value:

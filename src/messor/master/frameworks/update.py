@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from messor.allocator.constraints import Constraints, Limits
 from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
+from messor.master.authorization import Authorization
 from messor.master.flags import MasterFlags
 from messor.master.frameworks.records import describe
 from messor.master.offers.rescind import Rescinder
@@ -39,8 +40,10 @@ class FrameworkUpdates(Component):
         allocator: Allocator,
         flags: MasterFlags,
         rescinder: Rescinder,
+        authorization: Authorization | None = None,
     ) -> None:
-        """Collaborators."""
+        """authorization: who may have which roles, None when everybody may have any."""
+        self.authorization = authorization or Authorization(None)
         self.state = state
         self.outbox = outbox
         self.allocator = allocator
@@ -78,7 +81,7 @@ class FrameworkUpdates(Component):
             self.allocator.update_offer_constraints(framework.id, Constraints(constraints, self.constraint_limits))
 
     def update(self, framework: FrameworkRecord, call: v0_scheduler.Call.UpdateFramework) -> None:
-        """Apply UPDATE_FRAMEWORK; raises InvalidRequest with the text the framework gets."""
+        """Apply UPDATE_FRAMEWORK; raises InvalidRequest or NotAuthorized with the text the framework gets."""
         info = v0.FrameworkInfo()
         info.CopyFrom(call.framework_info)
         log.info("Processing UPDATE_FRAMEWORK call for framework %s", framework.id)
@@ -94,6 +97,7 @@ class FrameworkUpdates(Component):
             suppressed = self.validate_wishes(info, call.suppressed_roles, call.offer_constraints)
         except InvalidRequest as error:
             raise InvalidRequest(f"'UpdateFramework' call is not valid: {error}") from None
+        self.authorization.check_framework(info)
         changed = info != framework.info
         self.apply(framework, info, suppressed)
         self.constrain(framework, call.offer_constraints)

@@ -33,7 +33,7 @@ RUN_TASK = internal.RunTaskMessage.DESCRIPTOR.full_name
 REFINEMENT = v0.SlaveInfo.Capability.RESERVATION_REFINEMENT
 
 Approve = Callable[[v0.TaskInfo, FrameworkRecord], str | None]
-"""Says why a task may not be run, None when it may; must answer at once."""
+"""Says what a framework may not do by launching a task (``launch task …``), None when it may; must answer at once."""
 
 
 class LaunchItem(NamedTuple):
@@ -127,7 +127,8 @@ class Launches:
         if self.approve is not None:
             refusal = self.approve(task, framework)
             if refusal is not None:
-                self._refuse(framework, task, v0.TaskStatus.REASON_TASK_UNAUTHORIZED, refusal)
+                why = f"Principal '{framework.info.principal}' no authorized to {refusal}"
+                self._refuse(framework, task, v0.TaskStatus.REASON_TASK_UNAUTHORIZED, why)
                 return None
         try:
             total = validate_launch(task, bundle, executor_bundle, framework, agent, transaction.available)

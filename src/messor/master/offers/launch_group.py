@@ -94,8 +94,9 @@ class GroupLaunches:
     def _unauthorized(self, item: GroupItem, transaction: Transaction) -> str | None:
         if self.approve is None:
             return None
+        found: str | None = None
         for task, _ in item.group:
             refusal = self.approve(task, transaction.framework)
-            if refusal is not None:
-                return f"Task '{task.task_id.value}' is not authorized to run: {refusal}"
-        return None
+            if refusal is not None:  # the last one is told, and without a space, as Mesos does
+                found = f"Task '{task.task_id.value}' is not authorized to{refusal}"
+        return found

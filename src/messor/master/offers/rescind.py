@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from messor.allocator.interfaces import Allocator
 from messor.master.outbox import Outbox
@@ -59,6 +60,14 @@ class Rescinder(Component):
         self._withdraw_framework(framework, tell=False)
 
     # --- inverse offers ----------------------------------------------------------------------------------------------
+
+    def rescind_on(self, framework_id: str, agent_ids: Iterable[str]) -> None:
+        """Take back what a framework is offered on some agents."""
+        framework = self.state.frameworks.get(framework_id)
+        wanted = set(agent_ids)
+        for offer in list(framework.offers.values()) if framework is not None else ():
+            if offer.agent_id in wanted:
+                self.rescind(offer)
 
     def withdraw(self, record: InverseOfferRecord, *, tell: bool = True) -> None:
         """Take an inverse offer back; tell: whether the framework hears of it."""
