@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -115,6 +116,10 @@ class Proc:
     def __init__(self, popen, port, log):
         self.popen, self.pid, self.port, self.log, self.t0 = popen, popen.pid, port, log, None
 
+    def alive(self):
+        """Whether it has not ended; its exit status is left to whoever waits for it."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
 
 class System:
     """How to start Messor's programs."""
@@ -153,6 +158,8 @@ class Cluster:
     ports = None  # next master port, shared by all clusters of this process
     live = set()
     base = 17000
+    claims = {}
+    """Locked files by port: what keeps two programs that measure at once from taking the same one."""
 
     def __init__(self, system=None, target=None, pids=(), keep_log=False):
         self.system, self.procs, self.agents = system, [], []
@@ -169,12 +176,25 @@ class Cluster:
 
     @classmethod
     def next_port(cls):
-        """A port of base..base+180 on which nobody listens."""
+        """A port of base..base+180 on which nobody listens or is about to."""
         while True:
             cls.ports = cls.base if cls.ports is None or cls.ports >= cls.base + 180 else cls.ports + 1
             with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", cls.ports)):
+                if s.connect_ex(("127.0.0.1", cls.ports)) and cls._claim(cls.ports):
                     return cls.ports
+
+    @classmethod
+    def _claim(cls, port):
+        """Keep a port for this process until it ends; False when another one has it."""
+        if port not in cls.claims:
+            claim = open(f"{tempfile.gettempdir()}/bench-port-{port}", "w")
+            try:
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                claim.close()
+                return False
+            cls.claims[port] = claim
+        return True
 
     def _dir(self):
         if self.dir is None:
@@ -208,7 +228,7 @@ class Cluster:
         self._track(p)
         self.master_pid = p.pid
         if wait:
-            await http.wait_ready(self.host, self.port)
+            await http.wait_ready(self.host, self.port, alive=p.alive)
         return p
 
     async def agent(
@@ -237,7 +257,7 @@ class Cluster:
         self._track(p)
         self.agents.append(p)
         if wait:
-            await http.wait_agent(self.host, self.port)
+            await http.wait_agent(self.host, self.port, alive=p.alive)
         return p
 
     async def local(self, agents=1):

@@ -97,13 +97,14 @@ async def fetch_json(host, port, path):
     return json.loads(body) if st == 200 else None
 
 
-async def wait_ready(host, port, timeout=60):
+async def wait_ready(host, port, timeout=60, alive=None):
     """Until the master leads and has recovered its registry (the operator API answers 200)."""
     raw = post("/api/v1", b'{"type":"GET_HEALTH"}')
-    await _poll(lambda: fetch(host, port, raw), lambda r: r[0] == 200, timeout, f"master {host}:{port} not ready")
+    text = f"master {host}:{port} not ready"
+    await _poll(lambda: fetch(host, port, raw), lambda r: r[0] == 200, timeout, text, alive=alive)
 
 
-async def wait_agent(host, port, timeout=60):
+async def wait_agent(host, port, timeout=60, alive=None):
     """Until the master has an active agent; polls /slaves, since C++ answers /metrics/snapshot twice a second only."""
     await _poll(
         lambda: fetch_json(host, port, "/slaves"),
@@ -111,6 +112,7 @@ async def wait_agent(host, port, timeout=60):
         timeout,
         "no active agent",
         0.01,
+        alive,
     )
 
 
@@ -125,7 +127,8 @@ async def wait_executors(host, port, n, timeout=60):
     )
 
 
-async def _poll(make, ok, timeout, text, step=0.005):
+async def _poll(make, ok, timeout, text, step=0.005, alive=None):
+    """Ask until the answer is right; alive tells whether there is still somebody to wait for."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
     while True:
@@ -135,6 +138,8 @@ async def _poll(make, ok, timeout, text, step=0.005):
                 return r
         except (TimeoutError, OSError):
             pass
+        if alive is not None and not alive():
+            raise RuntimeError(f"{text}: it has ended")
         if loop.time() > end:
             raise TimeoutError(text)
         await asyncio.sleep(step)

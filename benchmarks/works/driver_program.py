@@ -8,6 +8,7 @@ FACE: classic or aio.
 
 import asyncio
 import json
+import os
 import sys
 import threading
 import time
@@ -88,8 +89,8 @@ class Classic:
                 self.done.set()
 
     def error(self, driver, message):
-        print(message, file=sys.stderr)
-        sys.exit(1)
+        print(message, file=sys.stderr, flush=True)
+        os._exit(1)  # sys.exit would end the thread of callbacks only, and the program would wait for it in vain
 
     def __getattr__(self, name):
         if name.startswith("_") or name in ("c1",):
