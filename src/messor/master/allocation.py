@@ -8,6 +8,7 @@ from messor.errors import ConfigurationError
 from messor.master.flags import MasterFlags
 from messor.model.domains import region_of
 from messor.model.quantities import parse_min_allocatable
+from messor.model.roles import parse_roles
 
 
 def allocator_options(flags: MasterFlags) -> AllocatorOptions:
@@ -15,6 +16,7 @@ def allocator_options(flags: MasterFlags) -> AllocatorOptions:
     role_sorter, framework_sorter = find_sorter(flags.role_sorter), find_sorter(flags.framework_sorter)
     if isinstance(role_sorter, str) and isinstance(framework_sorter, str) and role_sorter != framework_sorter:
         raise ConfigurationError("Values of --role_sorter and --framework_sorter must be the same")
+    _check_weights(flags)
     excluded = flags.fair_sharing_excluded_resource_names or ""
     return AllocatorOptions(
         allocation_interval=flags.allocation_interval,
@@ -28,3 +30,14 @@ def allocator_options(flags: MasterFlags) -> AllocatorOptions:
         agent_recovery_factor=flags.allocator_agent_recovery_factor,
         agent_recovery_timeout=flags.allocator_recovery_timeout,
     )
+
+
+def _check_weights(flags: MasterFlags) -> None:
+    """Refuse weights of roles that nobody may have; raises ConfigurationError."""
+    if not flags.roles:
+        return
+    allowed = {"*", *parse_roles(flags.roles)}
+    for token in (flags.weights or "").split(","):
+        role = token.partition("=")[0].strip()
+        if role and role not in allowed:
+            raise ConfigurationError(f"Invalid weight: '{token}'. {role} is not a valid role")

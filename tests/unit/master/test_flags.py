@@ -189,6 +189,13 @@ def test_both_sorters_must_be_alike() -> None:
     assert allocator_options(MasterFlags(role_sorter="random", framework_sorter="random")).sorter == "random"
 
 
+def test_weights_are_for_roles_that_may_be_used() -> None:
+    """With a list of roles the others have none."""
+    allocator_options(MasterFlags(roles="a,b", weights="a=2,*=3"))
+    with pytest.raises(ConfigurationError, match=r"Invalid weight: 'c=1'\. c is not a valid role"):
+        allocator_options(MasterFlags(roles="a,b", weights="a=2,c=1"))
+
+
 def test_names_that_do_not_count_for_shares_are_read_as_a_list() -> None:
     """Blanks around names are nobody's intention."""
     options = allocator_options(MasterFlags(fair_sharing_excluded_resource_names="gpus, fpgas"))
