@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from messor.wire.json_codec import from_json, to_json
 
 JSON = "application/json"
-SECONDS = 30.0
+SECONDS = 60.0
 END = object()
 
 

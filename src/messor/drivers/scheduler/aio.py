@@ -350,6 +350,11 @@ class Scheduler:
         """Be offered nothing until revived, for all roles or some. Remembered while disconnected."""
         return self._asked(lambda told: self._session.suppress(roles, told))
 
+    def request(self, requests: Iterable[v0.Request]) -> Awaitable[Outcome]:
+        """Ask the allocator for resources; the built-in one does not react."""
+        listed = own_all(v0.Request, requests)
+        return self._call(Call.REQUEST, lambda call: call.request.requests.extend(listed))
+
     def message(self, executor_id: str, agent_id: str, data: bytes) -> Awaitable[Outcome]:
         """Send bytes to an executor, at most once."""
         executor, agent = v0.ExecutorID(value=executor_id), v0.SlaveID(value=agent_id)

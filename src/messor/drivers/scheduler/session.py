@@ -248,10 +248,13 @@ class SchedulerSession(Actor):
         if not self._running:
             return
         log.warning("Lost the connection to the master: %s", why)
+        retry, self._retry = self._retry, None  # of an attempt that failed: its delay was drawn when it was made
         self._lose_connection()
         if self.master is not None:
             assert self._backoff is not None
-            self._retry = self.host.clock.after(self._backoff.next(), self._subscribe)
+            self._retry = retry or self.host.clock.after(self._backoff.next(), self._subscribe)
+        elif retry is not None:
+            retry.cancel()
 
     def _fail(self, message: str) -> None:
         if self._running:
