@@ -176,6 +176,10 @@ def endpoints() -> str:
     )
 
 
+DEFAULTS_OF_ROOT = {"runtime_dir": "`/var/run/mesos`"}
+"""Defaults that depend on who runs; the page must not."""
+
+
 def flags() -> str:
     """List every flag of every program."""
     text = f"{NOTE}# Flags\n\nEach is also read from the environment as `MESOS_NAME`.\n"
@@ -185,7 +189,7 @@ def flags() -> str:
         for flag in flags_of(getattr(importlib.import_module(module), name)).values():
             default = "required" if flag.is_required else ""
             if not flag.is_required and flag.default is not None:
-                default = f"`{flag.kind.write(flag.default)}`"
+                default = DEFAULTS_OF_ROOT.get(flag.name, f"`{flag.kind.write(flag.default)}`")
             notes = [cell(flag.mark.help)]
             if flag.mark.aliases:
                 notes.append("Older names: " + ", ".join(f"`--{alias}`" for alias in flag.mark.aliases) + ".")

@@ -140,7 +140,10 @@ class AgentFlags(TuningFlags):
     # --- folders -----------------------------------------------------------------------------------------------------
 
     work_dir: Path = flag(REQUIRED, "Folder of sandboxes and of what must survive a restart. Not below `/tmp`.")
-    runtime_dir: Path = flag(_runtime_dir(), "Folder of what lives as long as containers; cleared by a reboot.")
+    runtime_dir: Path = flag(
+        _runtime_dir(),
+        "Folder of what lives as long as containers; cleared by a reboot. /tmp/mesos/runtime unless root.",
+    )
     launcher_dir: Path = flag("/usr/libexec/mesos", "Folder of helper programs, as told to executors.")
     sandbox_directory: Path = flag("/mnt/mesos/sandbox", "Where a sandbox is mounted in a container with an image.")
     frameworks_home: Path = flag("", "Folder that relative executor URIs are looked up in.")

@@ -7,6 +7,7 @@ with LocalCluster(agents=3) as cluster:
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import tempfile
@@ -176,6 +177,9 @@ class LocalCluster:
             # The delay that spreads thousands of agents over time would only slow a laptop down.
             "registration_backoff_factor": "20ms",
         }
+        if os.geteuid() != 0 and "MESOS_SWITCH_USER" not in self._settings:
+            # Only root can become the user that a framework names: on somebody's laptop tasks are that somebody's.
+            flags["switch_user"] = False
         if self._resources[number] is not None:
             flags["resources"] = self._resources[number]
         if self._attributes[number] is not None:

@@ -463,7 +463,10 @@ def look_up_user(name: str | None) -> User | None:
     if entry.pw_uid == os.geteuid():
         return None
     if os.geteuid() != 0:
-        raise ContainerError(f"Failed to launch container: Only root can switch to user '{name}'")
+        raise ContainerError(
+            f"Failed to launch container: Only root can switch to user '{name}': "
+            "start the agent as root or with --no-switch_user"
+        )
     return entry.pw_uid, entry.pw_gid, os.getgrouplist(name, entry.pw_gid)
 
 
