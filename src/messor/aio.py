@@ -24,6 +24,7 @@ from messor.drivers.scheduler.events import (
     Rescinded,
     Update,
 )
+from messor.drivers.scheduler.spread import Part, accept_across, share_out
 
 __all__ = [
     "AgentLost",
@@ -40,12 +41,15 @@ __all__ = [
     "Offers",
     "OperationUpdate",
     "Outcome",
+    "Part",
     "Registered",
     "Reregistered",
     "Rescinded",
     "Scheduler",
     "Update",
     "What",
+    "accept_across",
     "executor_events",
     "renewed",
+    "share_out",
 ]
