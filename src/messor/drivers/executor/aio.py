@@ -126,7 +126,7 @@ class Executor:
     ) -> Awaitable[Outcome]:
         """Report a task's state, such as ``v0.TASK_RUNNING``; kept and sent again until the agent has it.
 
-        Awaiting waits for the agent's acknowledgement; nobody has to.
+        Awaiting waits for the agent's acknowledgement, or for its reason to refuse it (HTTP); nobody has to.
         """
         status = v0.TaskStatus(state=state)  # type: ignore[arg-type]  # enums are numbers on the wire
         status.task_id.value = task_id if isinstance(task_id, str) else task_id.value
@@ -180,6 +180,11 @@ class _Listener:
         promise = self._unanswered.pop(uuid, None)
         if promise is not None and not promise.done():
             promise.set_result(ACCEPTED)
+
+    def refused(self, uuid: bytes, reason: str) -> None:
+        promise = self._unanswered.pop(uuid, None)
+        if promise is not None and not promise.done():
+            promise.set_result(Outcome(What.REJECTED, reason))
 
     def message(self, data: bytes) -> None:
         self._put(events.Message(data))

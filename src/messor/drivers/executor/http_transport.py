@@ -11,7 +11,7 @@ from messor.drivers.executor.interfaces import ExecutorTransportEvents
 from messor.drivers.own import read_record
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import internal, v0, v1_executor
-from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
+from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer, Timer
 from messor.wire.json_codec import to_json
 from messor.wire.recordio import RecordDecoder
 from messor.wire.versions import devolve, evolve
@@ -25,6 +25,9 @@ JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 PATH = "/slave(1)/api/v1/executor"
 RESEND_SECONDS = 1.0
+
+HEARTBEAT = 30 * 60.0
+"""Seconds between two HEARTBEAT calls, as upstream's library makes them (Y1)."""
 
 Call = v1_executor.Call
 Event = v1_executor.Event
@@ -43,6 +46,7 @@ class HttpExecutorTransport:
         self._calls: HttpConnection | None = None
         self._events: ReplyStream | None = None
         self._subscription: Running | None = None
+        self._heart: Timer | None = None
         self._closed = False
         self._listed: set[bytes] = set()
         """Uuids of the updates in the latest SUBSCRIBE."""
@@ -58,6 +62,7 @@ class HttpExecutorTransport:
 
     def register(self) -> None:
         """Open the event stream."""
+        self._heart = self._host.clock.after(HEARTBEAT, self.heartbeat)
         self._subscription = self._host.tasks.spawn(self._subscribe(0.0), "SUBSCRIBE")
 
     def retry(self, tasks: Sequence[v0.TaskInfo], updates: Sequence[internal.StatusUpdate]) -> None:  # noqa: ARG002
@@ -70,7 +75,7 @@ class HttpExecutorTransport:
         """Send UPDATE; one that cannot be sent stays unacknowledged and goes with the next SUBSCRIBE."""
         call = self._call(Call.UPDATE)
         call.update.status.CopyFrom(evolve(update.status))
-        self._send("UPDATE", call)
+        self._send("UPDATE", call, update.uuid)
 
     def send_message(self, data: bytes) -> None:
         """Send MESSAGE."""
@@ -78,9 +83,17 @@ class HttpExecutorTransport:
         call.message.data = data
         self._send("MESSAGE", call)
 
+    def heartbeat(self) -> None:
+        """Send HEARTBEAT, so that nothing between us and the agent takes the connection for a dead one, and again."""
+        if not self._closed:
+            self._send("HEARTBEAT", self._call(Call.HEARTBEAT))
+            self._heart = self._host.clock.after(HEARTBEAT, self.heartbeat)
+
     def close(self) -> None:
         """Close both connections."""
         self._closed = True
+        if self._heart is not None:
+            self._heart.cancel()
         self._drop()
         if self._subscription is not None:
             self._subscription.cancel()
@@ -95,15 +108,15 @@ class HttpExecutorTransport:
         call.executor_id.value = self._environment.executor_id
         return call
 
-    def _send(self, name: str, call: v1_executor.Call) -> None:
+    def _send(self, name: str, call: v1_executor.Call, uuid: bytes = b"") -> None:
         if self._calls is None:
             self._calls = self._host.network.http(*self._environment.endpoint)
-        self._host.tasks.spawn(self._sent(name, self._calls, self._encode(call)), name)
+        self._host.tasks.spawn(self._sent(name, self._calls, self._encode(call), uuid), name)
 
     def _encode(self, call: v1_executor.Call) -> bytes:
         return to_json(call) if self._is_json else call.SerializeToString()
 
-    async def _sent(self, name: str, calls: HttpConnection, body: bytes) -> None:
+    async def _sent(self, name: str, calls: HttpConnection, body: bytes, uuid: bytes) -> None:
         try:
             reply = await calls.request("POST", PATH, self._headers, body)
         except ConnectionLost as error:
@@ -115,8 +128,12 @@ class HttpExecutorTransport:
                 # While the event stream holds there is no SUBSCRIBE for it to go with.
                 self._again = self._host.clock.after(RESEND_SECONDS, self._send_again)
             return
-        if reply.status != 202:
-            log.error("The agent refused %s with %d: %s", name, reply.status, reply.body.decode(errors="replace"))
+        if reply.status == 202:
+            return
+        reason = f"{reply.status}: {reply.body.decode(errors='replace')}"
+        log.error("The agent refused %s with %s", name, reason)
+        if uuid and reply.status == 400:  # anything else may be mended by the next SUBSCRIBE
+            self._session.on_refused(uuid, reason)
 
     def _send_again(self) -> None:
         """Send the updates that may have got lost with the connection for calls."""

@@ -55,6 +55,10 @@ class ModernExecutorListener(Protocol):
         """Handle the agent's acknowledgement of an update."""
         ...
 
+    def refused(self, uuid: bytes, reason: str) -> None:
+        """Handle that the agent does not take the update with this uuid."""
+        ...
+
     def disconnected(self) -> None:
         """Handle the loss of the agent; the session waits for it."""
         ...
@@ -114,6 +118,10 @@ class ExecutorTransportEvents(Protocol):
 
     def on_acknowledged(self, task_id: v0.TaskID, uuid: bytes) -> None:
         """Take an acknowledgement."""
+        ...
+
+    def on_refused(self, uuid: bytes, reason: str) -> None:
+        """Take note that an update was refused for good."""
         ...
 
     def on_message(self, data: bytes) -> None:

@@ -127,6 +127,12 @@ class ExecutorSession(Actor):
         if self._modern is not None:
             self._modern.acknowledged(uuid)
 
+    def on_refused(self, uuid: bytes, reason: str) -> None:
+        """Forget an update that the agent does not take: it would not take it after a restart either."""
+        self._updates.pop(uuid, None)
+        if self._modern is not None:
+            self._modern.refused(uuid, reason)
+
     def on_message(self, data: bytes) -> None:
         """Hand bytes on; dropped while disconnected (S54)."""
         if self._running and self._connected:
