@@ -21,6 +21,9 @@ STOP_SECONDS = 2.0
 SECRET_PREFIXES = ("MESOS_", "LIBPROCESS_")
 """Settings of the surrounding environment that must not leak into the cluster's daemons."""
 
+HINT = "See `mesos-"
+"""How the line after a complaint about flags begins."""
+
 
 @contextmanager
 def signals_wait() -> Iterator[None]:
@@ -38,6 +41,10 @@ def signals_wait() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         if arrived:
             signal.raise_signal(arrived[0])
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Daemon:
@@ -76,7 +83,7 @@ class Daemon:
     def start(self) -> None:
         """Start the process; does not wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        arguments = [f"--{name}={value}" for name, value in self.flags.items()]
+        arguments = [f"--{name}={_written(value)}" for name, value in self.flags.items()]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(SECRET_PREFIXES)}
         with self.log.open("ab") as output, signals_wait():
             self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and module)
@@ -95,7 +102,8 @@ class Daemon:
             raise ConfigurationError(f"{self.name} was not started")
         status = self._process.poll()
         if status is not None:
-            words = self.log.read_text(errors="replace").strip().splitlines()
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+            words = [line for line in lines if line and not line.startswith(HINT)]
             last = words[-1] if words else "it said nothing"
             raise ConfigurationError(f"{self.name} ended with status {status}: {last}")
 

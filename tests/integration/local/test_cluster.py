@@ -207,6 +207,14 @@ def test_a_work_dir_in_use_is_one_readable_line(cluster: LocalCluster, tmp_path:
     assert str(agent.work_dir) in done.stderr.strip().splitlines()[-1]
 
 
+def test_flags_may_be_booleans_and_a_wrong_one_is_named() -> None:
+    """The reason counts, not the line after it that points to ``--help``."""
+    with LocalCluster(agents=1, agent_flags={"switch_user": False}) as cluster:
+        assert get_json("127.0.0.1", cluster.agents[0].port, "/flags")["flags"]["switch_user"] == "false"
+    with pytest.raises(ConfigurationError, match="switch_user"):
+        LocalCluster(agents=1, agent_flags={"switch_user": "maybe"}).start()
+
+
 def test_a_negative_number_of_agents_is_refused() -> None:
     """So is a list of resources of another length."""
     with pytest.raises(ConfigurationError, match="-1 agents"):
