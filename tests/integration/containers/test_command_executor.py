@@ -21,6 +21,14 @@ from messor.protos import v0, v1
 
 InWorld = Callable[[Callable[[World], Awaitable[None]]], None]
 
+REHEARSAL = """
+import os, sys
+from messor.executors.command.main import prepare
+other = os.posix_spawn("/bin/sh", ["sh", "-c", "exit 7"], {})
+os.waitid(os.P_PID, other, os.WEXITED | os.WNOWAIT)
+prepare()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]))
+"""
 STUBBORN = 'trap "" TERM; touch ready; while true; do sleep 0.05; done'
 
 
@@ -377,3 +385,9 @@ def test_a_missing_variable_is_one_readable_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == b"EXIT with status 1: Expecting 'MESOS_SLAVE_PID' to be set in the environment\n"
+
+
+def test_the_zygote_s_rehearsal_leaves_other_containers_alone() -> None:
+    """One that ended meanwhile, as a fetcher may, is still there to be collected; else its end would never be told."""
+    done = subprocess.run([sys.executable, "-c", REHEARSAL], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (7, "")

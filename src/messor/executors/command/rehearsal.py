@@ -7,6 +7,7 @@ forks instead of being done, and paid for in copied pages, by each of them.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from contextlib import suppress
 
@@ -41,10 +42,27 @@ def rehearse() -> None:
     try:
         for _ in range(_TIMES):
             settings = Settings.from_environment(_ENVIRONMENT)
-            CommandExecutor(settings, _RehearsalLink(settings), TaskProcess()).run()
+            CommandExecutor(settings, _RehearsalLink(settings), _RehearsalProcess()).run()
+            left = signal.set_wakeup_fd(-1)
+            if left != -1:
+                os.close(left)
     finally:
         os.dup2(saved, 2)
         os.close(saved)
+
+
+class _RehearsalProcess(TaskProcess):
+    """The rehearsed task and nothing else: whoever else ends here is a container, whose end the zygote must hear of."""
+
+    def reap(self) -> None:
+        if self.pid is not None and self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid == self.pid:
+                self.status = status
+
+    def signal(self, number: int) -> None:
+        if self.pid is not None and self.status is None:
+            os.kill(self.pid, number)
 
 
 class _RehearsalLink(AgentLink):
