@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from messor.drivers.backoff import Backoff
 from messor.simulation.cluster import Cluster
 from support.clusters import AWARE, running
 
@@ -60,6 +61,26 @@ def test_a_restarted_master_is_subscribed_to_again(cluster: Cluster, *, http: bo
     assert framework.subscriptions == ["registered", "reregistered"]
     cluster.run_until(lambda: "FINISHED" in framework.states(task), within=300)
     assert framework.errors == []
+
+
+@BOTH
+def test_each_failed_attempt_to_subscribe_draws_one_delay(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *, http: bool
+) -> None:
+    """Or the bound on delays would grow faster than it doubles, and a short outage cost a minute (S42)."""
+    framework = cluster.framework(driver=True, http=http, failover_timeout=600)
+    cluster.run_until(lambda: framework.is_connected)
+    draws: list[float] = []
+    draw = Backoff.next
+    monkeypatch.setattr(Backoff, "next", lambda backoff: draws.append(draw(backoff)) or draws[-1])
+    begun = cluster.time
+    cluster.master.kill()
+    while cluster.time < begun + 40:
+        cluster.advance(1)
+    assert len(draws) >= 3
+    assert sum(draws[:-1]) <= 40 <= sum(draws) + 5
+    cluster.master.start()
+    cluster.run_until(lambda: framework.is_connected, within=120)
 
 
 @BOTH
