@@ -15,8 +15,7 @@ from messor.model.resource_formats import upgrade_all
 from messor.model.resources import Resources
 from messor.model.roles import roles_of
 from messor.protos import v0
-from messor.security.acl_lists import task_user
-from messor.security.authorizer import Action, Authorizer, Object
+from messor.security.authorizer import Action, Authorizer, Object, task_user
 from messor.security.permissions import Permissions
 from messor.wire.json_codec import to_json
 

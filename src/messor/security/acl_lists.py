@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from messor.model.roles import roles_of
-from messor.protos import authorization, v0
-from messor.security.authorizer import Object
+from messor.protos import authorization
+from messor.security.authorizer import Object, task_user
 
 Action = authorization.Action
 
@@ -70,15 +70,6 @@ def _quota_role(thing: Object) -> Values:
 
 def _framework_user(thing: Object) -> Values:
     return None if thing.framework_info is None else (thing.framework_info.user,)
-
-
-def task_user(info: v0.TaskInfo) -> str | None:
-    """Tell which user a task names, if it does."""
-    if info.HasField("command") and info.command.HasField("user"):
-        return info.command.user
-    if info.HasField("executor") and info.executor.command.HasField("user"):
-        return info.executor.command.user
-    return None
 
 
 def _task_user(thing: Object) -> Values:

@@ -7,8 +7,8 @@ are those of ``mesos.authorization.Action``; what an object holds depends on the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
@@ -17,18 +17,16 @@ from messor.protos import authorization, v0, v0_quota
 Action = authorization.Action
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """Who wants to do something. Executors have claims and no value."""
 
     value: str | None = None
     """A principal."""
-    claims: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Object:
-    """What it is to be done to."""
+class Object(NamedTuple):
+    """What it is to be done to; make it with keywords."""
 
     value: str | None = None
     framework_info: v0.FrameworkInfo | None = None
@@ -45,13 +43,21 @@ class Object:
     def message(self) -> authorization.Object:
         """Write it as a message, as texts show it."""
         message = authorization.Object()
-        for one in fields(self):
-            value: Any = getattr(self, one.name)
+        for name, value in self._asdict().items():
             if isinstance(value, Message):
-                getattr(message, one.name).CopyFrom(value)
+                getattr(message, name).CopyFrom(value)
             elif value is not None:
-                setattr(message, one.name, value)
+                setattr(message, name, value)
         return message
+
+
+def task_user(info: v0.TaskInfo) -> str | None:
+    """Tell which user a task names, if it does."""
+    if info.HasField("command") and info.command.HasField("user"):
+        return info.command.user
+    if info.HasField("executor") and info.executor.command.HasField("user"):
+        return info.executor.command.user
+    return None
 
 
 class Approver(Protocol):
