@@ -11,7 +11,7 @@ from messor.drivers.executor.interfaces import ExecutorTransportEvents
 from messor.drivers.own import read_record
 from messor.errors import ConnectionLost, ProtocolError
 from messor.protos import internal, v0, v1_executor
-from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer, Timer
+from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
 from messor.wire.json_codec import to_json
 from messor.wire.recordio import RecordDecoder
 from messor.wire.versions import devolve, evolve
