@@ -35,7 +35,7 @@ def need(path: Path, what: str) -> Path:
     pytest.skip(reason)
 
 
-def run(arguments: list[str], seconds: float = 90, **environment: str) -> str:
+def run(arguments: list[str], seconds: float = 250, **environment: str) -> str:
     """Run a client program and give its output; fails with the output when it does not exit 0."""
     done = subprocess.run(
         arguments,
