@@ -162,7 +162,7 @@ def test_s38_create_dispatches_on_the_string(tmp_path: Path) -> None:
     (tmp_path / "master").write_text("127.0.0.1:5055\n")
     for text, port in (("127.0.0.1:5054", 5054), (f"file://{tmp_path}/master", 5055), ("master@127.0.0.1:5056", 5056)):
         detector = MasterDetector.create(text)
-        leader = detector.detect().result(5)
+        leader = detector.detect().result(60)
         assert leader is not None
         assert leader.port == port
         detector.close()
@@ -175,22 +175,22 @@ def test_s38_create_dispatches_on_the_string(tmp_path: Path) -> None:
 def test_s39_appoint_sets_changes_and_clears_the_leader() -> None:
     """From a MasterInfo as well as from an address."""
     detector = StandaloneMasterDetector("127.0.0.1:5050")
-    first = detector.detect().result(5)
+    first = detector.detect().result(60)
     assert first is not None
     assert first.port == 5050
     waiting = [detector.detect(first) for _ in range(3)]
     detector.appoint(v0.MasterInfo(id="m2", ip=1, port=5051))
-    assert [future.result(5).id for future in waiting] == ["m2"] * 3  # type: ignore[union-attr]
+    assert [future.result(60).id for future in waiting] == ["m2"] * 3  # type: ignore[union-attr]
     cleared = detector.detect(waiting[0].result())
     detector.appoint(None)
-    assert cleared.result(5) is None
+    assert cleared.result(60) is None
     detector.close()
 
 
 def test_s40_detect_completes_only_when_the_leader_differs_from_previous() -> None:
     """The future is cancelled when the detector goes, and never otherwise."""
     detector = StandaloneMasterDetector("127.0.0.1:5050")
-    leader = detector.detect(None).result(5)
+    leader = detector.detect(None).result(60)
     same = detector.detect(leader)
     detector.appoint(leader)
     assert not same.done()

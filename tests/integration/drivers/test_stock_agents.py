@@ -147,7 +147,7 @@ def test_a_classic_driver_lives_the_recorded_life(replay: Replay, name: str, mon
     if name != "v1_executor_protobuf":
         assert heard.names()[-1] == "shutdown"
     driver.stop()
-    driver._thread.join(30)
+    driver._thread.join(60)
     assert [(called, arguments[0] if arguments else None) for called, arguments in heard.calls] == expected(steps)
 
 
@@ -187,14 +187,14 @@ def test_an_asyncio_executor_lives_the_recorded_life(
                 else:
                     if step.title.endswith("attempt 1"):
                         replay.hang_up()
-                        heard.append(await asyncio.wait_for(anext(executor), 30))
+                        heard.append(await asyncio.wait_for(anext(executor), 60))
                     await asyncio.to_thread(serve, replay, step)
-                heard += [await asyncio.wait_for(anext(executor), 30) for _ in expected([step])]
+                heard += [await asyncio.wait_for(anext(executor), 60) for _ in expected([step])]
             for step, uuid, asked in outcomes:
                 if step.status == 400:
                     assert (await asked).reason == f"400: {step.text}"
                 elif uuid in acknowledged:
-                    assert (await asyncio.wait_for(asked, 30)).what is What.ACCEPTED
+                    assert (await asyncio.wait_for(asked, 60)).what is What.ACCEPTED
         return heard
 
     heard = asyncio.run(main())

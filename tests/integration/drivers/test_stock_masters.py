@@ -159,7 +159,7 @@ async def hears(scheduler: aio.Scheduler, step: Step) -> None:
     for event in step.events(Event):
         wanted = said(event)
         if wanted is not None:
-            assert told(await asyncio.wait_for(anext(scheduler), 30)) == wanted, step.title
+            assert told(await asyncio.wait_for(anext(scheduler), 60)) == wanted, step.title
 
 
 async def act(scheduler: aio.Scheduler, replay: Replay, step: Step) -> None:
@@ -179,7 +179,7 @@ async def act(scheduler: aio.Scheduler, replay: Replay, step: Step) -> None:
     if step.kind == "subscribe":
         await hears(scheduler, step)
     elif asked is not None:
-        outcome = await asyncio.wait_for(asked, 30)
+        outcome = await asyncio.wait_for(asked, 60)
         if step.status in (200, 202):
             assert outcome.what is What.ACCEPTED, step.title
         else:
@@ -356,9 +356,9 @@ def test_a_recorded_refusal_ends_the_scheduler_with_its_words(replay: Replay, st
         async with scheduler:
             await asyncio.to_thread(answer)
             if text is None:
-                assert isinstance(await asyncio.wait_for(anext(scheduler), 30), aio.Registered)
+                assert isinstance(await asyncio.wait_for(anext(scheduler), 60), aio.Registered)
             else:
-                assert await asyncio.wait_for(failure_of(scheduler), 30) == text
+                assert await asyncio.wait_for(failure_of(scheduler), 60) == text
             scheduler.stop(failover=True)
 
     if face == "asyncio":

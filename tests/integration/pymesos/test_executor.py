@@ -45,7 +45,7 @@ def make(peer: Peer, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     for driver in drivers:
         driver.stop()
         if driver._io_thread is not None:
-            driver._io_thread.join(10)
+            driver._io_thread.join(60)
 
 
 def test_tasks_run_and_their_updates_are_sent_until_acknowledged(make: Make, peer: Peer, heard: Heard) -> None:

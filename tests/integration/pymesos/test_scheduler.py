@@ -40,7 +40,7 @@ def make(peer: Peer, heard: Heard) -> Iterator[Make]:
     for driver in drivers:
         driver.stop(failover=True)
         if driver._io_thread is not None:
-            driver._io_thread.join(10)
+            driver._io_thread.join(60)
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def test_signals_end_a_program_in_good_order(number: int, status: int) -> None:
         assert program.stdout is not None
         assert int(program.stdout.readline()) > 0
         program.send_signal(number)
-        assert program.wait(10) == status
+        assert program.wait(60) == status
         assert program.stderr is not None
         assert program.stderr.read() == ""
 
@@ -163,11 +163,11 @@ def test_a_node_runs_in_a_thread() -> None:
 
     thread = threading.Thread(target=lambda: node.run(setup, signals=False))
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(60)
     for number in range(3):
         node.call(heard.append, number)
     node.call(node.request_stop)
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive()
     assert heard == [0, 1, 2]
 

@@ -23,9 +23,9 @@ def test_calls_from_outside_run_in_the_loop_in_order() -> None:
     thread.post(lambda: seen.append(threading.current_thread().name))
     thread.post(lambda: 1 / 0)
     thread.post(done.set)
-    assert done.wait(5)
+    assert done.wait(60)
     thread.stop()
-    thread.join(5)
+    thread.join(60)
     assert seen == ["early", "test"]
 
 
@@ -54,6 +54,6 @@ def test_a_node_that_cannot_start_says_so() -> None:
         thread = NodeThread("test", address=Address("127.0.0.1", port))
         with pytest.raises(ConfigurationError, match="Address already in use"):
             thread.start()
-        thread.join(5)
+        thread.join(60)
 
     run(test)

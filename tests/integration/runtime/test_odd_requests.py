@@ -249,7 +249,7 @@ def test_request_is_answered_as_recorded(title: str, split: int) -> None:
             raw.send(request)
         answer = b""
         while len(undated(answer)) < len(expected):
-            piece = await asyncio.wait_for(raw.reader.read(65536), 5)
+            piece = await asyncio.wait_for(raw.reader.read(65536), 60)
             if not piece:
                 break
             answer += piece

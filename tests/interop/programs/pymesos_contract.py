@@ -112,9 +112,7 @@ def test_a_scheduler_call_is_sent_as_the_v1_api_wants_it(driver, name, arguments
     driver._send.assert_called_once_with(expected)
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"), [row[:2] for row in SCHEDULER_CALLS if row[0] != "acceptInverseOffers"]
-)
+@pytest.mark.parametrize(("name", "arguments"), [row[:2] for row in SCHEDULER_CALLS if row[0] != "acceptInverseOffers"])
 def test_a_scheduler_call_while_disconnected_sends_nothing(driver, name, arguments):
     driver._stream_id = None
     assert not driver.connected
