@@ -7,6 +7,7 @@ agent restarts and scheduler crashes (``messor.simulation.reliability``).
 """
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import sys
@@ -24,10 +25,13 @@ OTHERWISE_EVERY = 20
 def live(seed):
     """Live one hour; gives the seed and what went wrong."""
     logging.disable(logging.CRITICAL)
+    gc.disable()  # what an hour leaves is collected at its end
     try:
         Hour(seed, checked_every=1 if seed % THOROUGH == 0 else OTHERWISE_EVERY).run()
     except Exception as error:
         return seed, "\n".join([repr(error), *getattr(error, "__notes__", ())])
+    finally:
+        gc.collect()
     return seed, ""
 
 

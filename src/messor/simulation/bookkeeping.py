@@ -108,7 +108,7 @@ class Keeper:
         for offer in offers:
             cpus = sum(resource.scalar.value for resource in offer.resources if resource.name == "cpus")
             chosen = self.books.due(driver.process.clock.monotonic())[: int(cpus / 0.5)]
-            filters = v0.Filters(refuse_seconds=10)
+            filters = v0.Filters(refuse_seconds=20)
             for task in chosen:
                 self.books.launching(task, offer.slave_id)
             if chosen:
