@@ -212,7 +212,7 @@ def test_a_kill_reaches_children_that_left_the_session(in_world: InWorld) -> Non
     in_world(story)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="switching users needs root")
+@pytest.mark.root
 def test_a_task_of_another_user_runs_and_dies_as_that_user(in_world: InWorld) -> None:
     """The executor is that user too: it must see and reach its own tree without root."""
 

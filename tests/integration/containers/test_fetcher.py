@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import socket
 import tarfile
 import threading
@@ -216,7 +215,7 @@ def test_destroying_a_container_that_is_fetching_ends_the_fetcher(in_world: InWo
     in_world(story)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="switching users needs root")
+@pytest.mark.root
 def test_the_fetcher_reads_with_the_eyes_of_the_tasks_user(in_world: InWorld) -> None:
     """Else a task could fetch files its user may not read."""
 

@@ -23,8 +23,6 @@ from messor.protos import v0
 
 InWorld = Callable[[Callable[[World], Awaitable[None]]], None]
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="switching users needs root")
-
 
 async def ended(world: World, name: str) -> Termination:
     """Wait for a container that must be known."""
@@ -187,7 +185,7 @@ def test_what_cannot_be_run_is_refused_in_recorded_words(
     in_world(story)
 
 
-@needs_root
+@pytest.mark.root
 def test_a_container_runs_as_its_user(in_world: InWorld) -> None:
     """Groups too, and its output belongs to that user."""
 
@@ -289,7 +287,7 @@ def test_persistent_volumes_come_and_go_as_links(in_world: InWorld) -> None:
     in_world(story)
 
 
-@needs_root
+@pytest.mark.root
 def test_a_volume_belongs_to_the_user_of_its_container(in_world: InWorld) -> None:
     """Else a task that is not root could not write to what it was given."""
 

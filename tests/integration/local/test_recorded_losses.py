@@ -214,7 +214,6 @@ def play(tmp_path: Path) -> Iterator[Play]:
             framework.close()
 
 
-@pytest.mark.root
 def test_the_loss_of_an_agent_is_told_as_recorded(play: Play) -> None:
     """Unreachable, back, dead, restarted, gone, unregistered, terminated: each status of each kind of framework."""
     for title, expected in read_phases():

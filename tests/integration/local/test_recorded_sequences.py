@@ -191,8 +191,13 @@ def replays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tupl
             cluster.stop()
 
 
-@pytest.mark.root
-@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.name}: {case.title}") for case in CASES])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=f"{case.name}: {case.title}", marks=[pytest.mark.root] if "user" in case.name else [])
+        for case in CASES
+    ],
+)
 def test_a_task_gets_the_recorded_statuses(case: Case, replays: dict[str, tuple[Replay, LocalCluster]]) -> None:
     """Every status, every key, in order; what ignores SIGTERM lives at least as long as its grace lasts."""
     replay, cluster = replays[case.agent]
