@@ -72,7 +72,8 @@ def frame(plot: Plot, name: str, title: str, content: str) -> str:
     for seconds in time_ticks(plot.seconds):
         x = plot.x(seconds)
         parts.append(f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom:.1f}" y2="{bottom + 4:.1f}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{clock(seconds)}</text>')
+        anchor = "end" if x > WIDTH - RIGHT - 20 else "middle"
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16:.1f}" text-anchor="{anchor}">{clock(seconds)}</text>')
     return (
         f'<svg class="chart" data-chart="{name}" viewBox="0 0 {WIDTH} {plot.height:g}" role="img"'
         f' aria-label="{html.escape(title)}">{"".join(parts)}{content}'
@@ -112,17 +113,28 @@ def corners(times: Sequence[float], values: Sequence[float | None], end: float) 
 
 def line(plot: Plot, points: Points, look: str, title: str) -> str:
     """Draw a line through corners."""
-    path = " ".join(f"{plot.x(seconds):.1f},{plot.y(value):.1f}" for seconds, value in points)
-    return f'<polyline class="{look}" points="{path}"><title>{html.escape(title)}</title></polyline>'
+    return f'<path class="{look}" d="{_steps(plot, points)}"><title>{html.escape(title)}</title></path>'
 
 
 def area(plot: Plot, lower: Points, upper: Points, look: str, title: str) -> str:
-    """Fill what is between two lines; nothing when they are the same."""
-    there = [f"{plot.x(seconds):.1f},{plot.y(value):.1f}" for seconds, value in upper]
-    back = [f"{plot.x(seconds):.1f},{plot.y(value):.1f}" for seconds, value in reversed(lower)]
-    if there == back[::-1]:
+    """Fill what is between two lines that end at the same time; nothing when they are the same."""
+    if lower == upper:
         return ""
-    return f'<polygon class="{look}" points="{" ".join(there + back)}"><title>{html.escape(title)}</title></polygon>'
+    path = _steps(plot, [*upper, *reversed(lower)])
+    return f'<path class="{look}" d="{path}Z"><title>{html.escape(title)}</title></path>'
+
+
+def _steps(plot: Plot, points: Points) -> str:
+    """Write corners as a path: each differs from the one before in time or in value only."""
+    seconds, value = points[0]
+    parts = [f"M{round(plot.x(seconds), 1):g},{round(plot.y(value), 1):g}"]
+    for one in points[1:]:
+        if one[1] != value:
+            parts.append(f"V{round(plot.y(one[1]), 1):g}")
+        if one[0] != seconds:
+            parts.append(f"H{round(plot.x(one[0]), 1):g}")
+        seconds, value = one
+    return "".join(parts)
 
 
 def stacked(times: Sequence[float], layers: Sequence[Sequence[float]], end: float) -> list[tuple[Points, Points]]:

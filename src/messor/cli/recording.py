@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-MOST_SAMPLES = 4000
+MOST_SAMPLES = 1500
 """More are thinned out: every second one goes."""
 MOST_MARKS = 2000
 """How many ends of tasks are kept one by one; the rest is only counted."""

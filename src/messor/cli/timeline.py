@@ -37,7 +37,12 @@ OTHERS = "x"
 
 LINES_HEIGHT, STACK_HEIGHT, LANE_HEIGHT = 210.0, 190.0, 30.0
 
-RESOURCES = {"cpus": ("CPUs", "", 1.0), "mem": ("Memory", "GB", 1024.0), "disk": ("Disk", "GB", 1024.0)}
+RESOURCES = {
+    "cpus": ("CPUs", "", 1.0),
+    "mem": ("Memory", "GB", 1024.0),
+    "gpus": ("GPUs", "", 1.0),
+    "disk": ("Disk", "GB", 1024.0),
+}
 """Title, unit and what one unit is."""
 
 GOOD_ENDS = frozenset({"FINISHED", "KILLED", "UNSEEN"})
@@ -112,7 +117,7 @@ class Page:
     def _shares(self) -> str:
         rows = [self.run.roles[name].share for name in self.named]
         top = max((value for row in rows for value in row if value is not None), default=0.0)
-        ticks = [0, 0.25, 0.5, 0.75, 1] if top <= 1 else nice_ticks(top)
+        ticks = [0, 0.25, 0.5, 0.75, 1] if 0.5 < top <= 1 else nice_ticks(max(top, 0.01))
         plot = Plot(self.end, ticks[-1], LINES_HEIGHT)
         lines = [
             line(plot, points, f"line c{number}", self.named[number])
@@ -161,16 +166,15 @@ class Page:
 
     def _offers(self) -> str:
         """Draw a lane per role: how much of the cluster waits for its answer."""
-        lanes, rows = [], []
         looks = self.looks()
         plot = Plot(self.end, 1.0, TOP + BOTTOM + LANE_HEIGHT * len(looks))
-        for number, (look, role) in enumerate(looks):
-            found = self._series(look)
-            part = [min(1.0, sum(values)) for values in zip(*(one.offered_part for one in found), strict=True)]
-            rows.append([sum(values) for values in zip(*(one.offers for one in found), strict=True)])
-            lanes.append(self._lane(plot, number, (look, role), self.times, part, 1.0))
+        found = [self._series(look) for look, _ in looks]
+        parts = [[sum(values) for values in zip(*(one.offered_part for one in lane), strict=True)] for lane in found]
+        rows = [[sum(values) for values in zip(*(one.offers for one in lane), strict=True)] for lane in found]
+        top = nice_ticks(max((part for lane in parts for part in lane), default=0.0) or 1.0)[-1]
+        lanes = [self._lane(plot, number, looks[number], self.times, part, top) for number, part in enumerate(parts)]
         self._keep("offers", self.times, rows, "offers")
-        note = "what waits for a role's answer; a full lane is all there is of some resource"
+        note = f"what waits for a role's answer; a full lane is {top:.0%} of some resource"
         return _section("Offers", note, frame(plot, "offers", "Offers", "".join(lanes)))
 
     def _tasks(self) -> str:

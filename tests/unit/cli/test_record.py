@@ -241,9 +241,9 @@ def test_the_page_loads_nothing_and_shows_every_role() -> None:
     assert "<shop>" not in text
     found = charts(text)
     assert list(found) == ["shares", "resource cpus", "offers", "tasks"]
-    assert drawn(found["shares"], "polyline") == [evil, "web"]
-    assert f"{evil}, offered" in drawn(found["resource cpus"], "polygon")
-    assert "web, used" in drawn(found["resource cpus"], "polygon")
+    assert drawn(found["shares"], "path") == [evil, "web"]
+    assert f"{evil}, offered" in drawn(found["resource cpus"], "path")
+    assert "web, used" in drawn(found["resource cpus"], "path")
     data = embedded(text)
     assert data["roles"] == [evil, "web"]
     assert data["charts"]["shares"]["rows"] == [[None, 0.1, None], [0.1, 0.9, 0.4]]
@@ -274,7 +274,8 @@ def test_failed_tasks_are_crossed() -> None:
         TaskChange(1_000_001.0, "web", "f", "bad", "LOST"),
     ]
     text = page(recording(sample(0, web=0.1), sample(2, web=0.1), changes=changes))
-    assert drawn(charts(text)["tasks"], "path") == ["bad: LOST after 1.0 s"]
+    crosses = [one for one in charts(text)["tasks"].iter("path") if one.get("class") == "cross"]
+    assert [one.findtext("title") for one in crosses] == ["bad: LOST after 1.0 s"]
     assert "tasks that ended: 1 finished, 1 lost" in text
 
 
