@@ -64,3 +64,13 @@ def test_members_of_a_log_write_their_pid() -> None:
     """As text."""
     upid = Upid("log-replica(1)", "127.0.0.1", 5050)
     assert decode_member(encode_member(upid)) == upid
+
+
+def test_the_region_of_a_leader_is_announced() -> None:
+    """Other masters compare it with theirs (H18)."""
+    info = decode_master(RECORDED, "json.info")
+    info.domain.fault_domain.region.name = "eu"
+    info.domain.fault_domain.zone.name = "eu-1"
+    written = encode_master(info)
+    assert b'"domain":{"fault_domain":{"region":{"name":"eu"},"zone":{"name":"eu-1"}}}' in written
+    assert decode_master(written, "json.info") == info
