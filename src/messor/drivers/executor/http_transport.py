@@ -181,9 +181,14 @@ class HttpExecutorTransport:
         except BaseException:
             connection.close()  # it may just have been opened, for nobody
             raise
+        try:
+            await self._read(stream)
+        finally:
+            stream.close()
+
+    async def _read(self, stream: ReplyStream) -> None:
         if stream.status != 200:
             text = b"".join([chunk async for chunk in stream.chunks()]).decode(errors="replace")
-            stream.close()
             if stream.status in (404, 503):
                 raise ConnectionLost(f"the agent answered SUBSCRIBE with {stream.status}: {text}")
             self._session.on_error(f"The agent refused the subscription with {stream.status}: {text}")

@@ -197,9 +197,14 @@ class HttpTransport:
         except BaseException:
             connection.close()  # it may just have been opened, for nobody
             raise
+        try:
+            await self._read(stream)
+        finally:
+            stream.close()
+
+    async def _read(self, stream: ReplyStream) -> None:
         if stream.status != 200:
             text = b"".join([chunk async for chunk in stream.chunks()]).decode(errors="replace")
-            stream.close()
             self._refused(stream, text)
             return
         self._events = stream
