@@ -25,8 +25,13 @@ class Economy(NamedTuple):
     users: dict[str, Shape]
 
 
+OPPOSITES = Economy({"cpus": 60, "mem": 60}, {"user 1": {"cpus": 8, "mem": 4}, "user 2": {"cpus": 4, "mem": 8}})
+"""Two users who get on: until there is twice of a resource."""
+
+
 def economies(count: int, seed: int = 1) -> Iterator[Economy]:
-    """Make up economies of two to four users."""
+    """Give opposites, then make up economies of two to four users."""
+    yield OPPOSITES
     chance = random.Random(seed)
     for _ in range(count):
         total: Shape = {"cpus": chance.randint(60, 140), "mem": chance.randint(60, 140)}
