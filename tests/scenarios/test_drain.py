@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from messor.protos import v0
+from messor.protos import internal, v0
 from messor.simulation.cluster import Cluster
 from support.clusters import AWARE, reason, running
 
@@ -71,6 +71,34 @@ def test_draining_outlives_an_executors_broken_connection(cluster: Cluster) -> N
     drain(cluster)
     cluster.advance(30)
     assert shown(cluster)["drain_info"]["state"] == "DRAINED"
+
+
+def test_an_agent_that_restarts_goes_on_draining_without_a_master(cluster: Cluster) -> None:
+    """It was killed before its executor heard; nobody leads for the moment."""
+    framework = cluster.framework("f", http=True, capabilities=AWARE, checkpoint=True, failover_timeout=1e6)
+    running(cluster, framework, task_id="t", executor="v0-executor")
+    cluster.network.drop(internal.KillTaskMessage)
+    drain(cluster)
+    cluster.master.kill()
+    cluster.agents[0].restart()
+    cluster.advance(20)
+    (executor,) = [executor for _, executor in cluster.agents[0].actor.tables.executors()]
+    assert list(executor.terminated) == ["t"]
+    cluster.master.start()
+    cluster.run_until(lambda: "KILLED" in framework.states("t"), within=120)
+    assert reason(framework.last("t")) == "SLAVE_DRAINING"
+
+
+def test_a_launch_that_reaches_a_draining_agent_is_refused(cluster: Cluster) -> None:
+    """The master offers nothing of it, but a launch may have been on its way."""
+    framework = cluster.framework("f", http=True, capabilities=AWARE, checkpoint=True)
+    running(cluster, framework, "trap '' TERM; sleep 100000", task_id="t")
+    held = framework.launch("sleep 100000", task_id="late")
+    cluster.run_until(lambda: not framework.wanted)
+    cluster.agents[0].actor.tables.drain_config = v0.DrainConfig()
+    cluster.settle()
+    assert framework.states(held) == ["DROPPED"]
+    assert reason(framework.last(held)) == "SLAVE_DRAINING"
 
 
 def test_draining_waits_for_acknowledgements(cluster: Cluster) -> None:

@@ -170,6 +170,7 @@ class Agent(Actor):
             self.permissions,
         )
         kills = Kills(tables, self.outbox, self.updates, terminations, self.shutdowns)
+        drains = Drains(host.clock, tables, checkpoints, kills, signals)
         self.operations = Operations(host, tables, paths, self.outbox, checkpoints)
         self.pings = Pings(host, tables, self.outbox)
         self.registration = Registration(
@@ -193,6 +194,11 @@ class Agent(Actor):
         )
         self.pings.link = self.link_to_master
         self.operations.out_of_step = self.link_to_master.lost
+
+        def recovered() -> None:
+            drains.resume()
+            self.registration.begin()
+
         reconnection = Reconnection(host, flags, tables, self.outbox, terminations, self.shutdowns)
         self.recovery = Recovery(
             host,
@@ -209,7 +215,7 @@ class Agent(Actor):
             self.operations,
             self.containerizer,
             self._boot_id,
-            self.registration.begin,
+            recovered,
         )
         view = StateView(tables, flags, self.upid)
         usage = Usage(tables, self.containerizer)
@@ -223,7 +229,7 @@ class Agent(Actor):
             messages,
             launches,
             kills,
-            Drains(host.clock, tables, checkpoints, kills, signals),
+            drains,
             self.operations,
             self.pings,
             self.registration,

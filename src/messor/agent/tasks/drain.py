@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from messor.agent.state.lifecycles import AgentState
 from messor.errors import DiskFailed
-from messor.protos import internal
+from messor.protos import internal, v0
 from messor.runtime.actor import Component
 from messor.runtime.handlers import on
 
@@ -50,16 +50,26 @@ class Drains(Component):
         except DiskFailed as error:
             # The master says it again when the agent re-registers.
             log.error("Failed to checkpoint that the agent drains: %s", error)
+        self._kill_all(message.config)
+
+    def resume(self) -> None:
+        """Go on draining after a restart, without waiting for a master: the last process may have died too early."""
+        if self._tables.drain_config is not None:
+            log.info("Going on draining")
+            self._tables.drain_start_time = self._clock.now()
+            self._kill_all(self._tables.drain_config)
+
+    def _kill_all(self, config: v0.DrainConfig) -> None:
         for framework, executor in self._tables.executors():
             for task_id in [*executor.queued, *executor.launched]:
                 kill = internal.KillTaskMessage()
                 kill.framework_id.value = framework.id
                 kill.task_id.value = task_id
-                if message.config.HasField("max_grace_period"):
+                if config.HasField("max_grace_period"):
                     task = executor.launched.get(task_id)
                     own = task.info.kill_policy.grace_period.nanoseconds if task is not None else 0
-                    _limit_grace(kill, own, message.config.max_grace_period.nanoseconds)
-                self._kills.kill(sender, kill)
+                    _limit_grace(kill, own, config.max_grace_period.nanoseconds)
+                self._kills.carry_out(kill)
         self.finish_if_empty()
 
     def finish_if_empty(self) -> None:

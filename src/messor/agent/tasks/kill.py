@@ -46,6 +46,10 @@ class Kills(Component):
         if self._tables.state is not AgentState.RUNNING:
             self.ignore(message, f"the agent is {self._tables.state.value}")
             return
+        self.carry_out(message)
+
+    def carry_out(self, message: internal.KillTaskMessage) -> None:
+        """Kill a task, whoever wants it."""
         framework = self._tables.frameworks.get(message.framework_id.value)
         if framework is None or framework.state is FrameworkState.TERMINATING:
             self.ignore(message, "the framework is unknown or terminating")

@@ -230,6 +230,10 @@ class Launches(Component):
     ) -> bool:
         """Report the tasks as dropped when they cannot be launched; True then."""
         dropped = framework.told(v0.TASK_DROPPED)
+        if self._tables.drain_config is not None:
+            text = "Task was received while agent was already draining"
+            self._drop(framework, executor_id, tasks, dropped, _Reason.REASON_SLAVE_DRAINING, text)
+            return True
         for version in versions:
             if not version.HasField("resource_provider_id") and version.uuid.value != self._tables.resource_version:
                 self._drop(
