@@ -1,12 +1,10 @@
-"""Rows of section 1 that no other file of tests names: S11, S13, S19, S21, S25, S43, S44, S48, S51, S56, S61-S68.
+"""Rows of section 1 that no other file of tests names: S11, S13, S19, S21, S25, S43, S44, S61, S62, S65 and S68.
 
 Those that a transport can change run over all three of them against a real cluster.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +15,14 @@ import pytest
 
 from integration.drivers.conftest import Heard, Stage, wait_for
 from mesos.interface import Executor, Scheduler, mesos_pb2
-from mesos.native import MesosExecutorDriver, MesosSchedulerDriver
+from mesos.native import MesosSchedulerDriver
 from messor import LocalCluster
 from messor.model.task_states import is_terminal
 from messor.protos import internal, v0, v0_scheduler
+from messor.runtime.actor import Actor
 from messor.testing.mocks import MockExecutor, MockScheduler
-from support.fakes import FakeMaster, Recorder
+from messor.wire.upid import Upid
+from support.fakes import FakeMaster, FakeScheduler, Recorder
 
 Call = v0_scheduler.Call
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,6 +79,44 @@ class Life:
             return several[-1] if len(several) >= count else None
 
         return wait_for(found, f"{count} updates of {task_id}")  # type: ignore[no-any-return]
+
+
+class LegacyScheduler(FakeScheduler):
+    """A scheduler that knows no calls, on the cluster."""
+
+    count = 0
+
+    def __init__(self, cluster: LocalCluster, stage: Stage, framework_id: str = "") -> None:
+        """Link the master."""
+        type(self).count += 1
+        host, _, port = cluster.master.partition(":")
+        info = v0.FrameworkInfo(user="root", name="legacy", failover_timeout=60.0)
+        if framework_id:
+            info.id.value = framework_id
+        super().__init__(Upid("master", host, int(port)), info, f"scheduler({self.count})")
+        self.stage = stage
+        stage.spawn(self)
+        stage.do(lambda: self.link(self.master))
+
+    def send(self, *arguments: Any) -> None:
+        """Send something, to the master unless told otherwise."""
+        receiver, message = arguments if len(arguments) == 2 else (self.master, *arguments)
+        self.stage.do(lambda: Actor.send(self, receiver, message))
+
+    def wait(self, kind: Any) -> Any:
+        """Wait for a message and give the latest."""
+        wait_for(lambda: self.received(kind), f"{kind.DESCRIPTOR.name}, got {self.names()}")
+        return self.last(kind)
+
+    def wait_update(self, task_id: str, state: int) -> Any:
+        """Wait for a task's state."""
+
+        def found() -> Any:
+            updates = [message.update for message in self.received(internal.StatusUpdateMessage)]
+            ours = [one for one in updates if (one.status.task_id.value, one.status.state) == (task_id, state)]
+            return ours[0] if ours else None
+
+        return wait_for(found, f"{v0.TaskState.Name(state)} of {task_id}")  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -217,7 +255,7 @@ def test_s25_tasks_launched_with_invalid_offers_are_lost(
 def test_s43_a_v0_scheduler_subscribes_with_a_call_and_is_answered_with_old_messages(
     stage: Stage, master: FakeMaster
 ) -> None:
-    """The other way round, old messages of old drivers, is the master's: see tests of its doors."""
+    """As the real ones do since 0.23."""
     heard = Heard()
     framework = v0.FrameworkInfo(user="", name="x", failover_timeout=1.0)
     driver = MesosSchedulerDriver(heard, framework, f"127.0.0.1:{master.upid.port}")
@@ -228,6 +266,62 @@ def test_s43_a_v0_scheduler_subscribes_with_a_call_and_is_answered_with_old_mess
     assert heard.wait("registered")[0].value == "F"
     driver.stop(True)
     driver.join()
+
+
+def test_s43_a_master_still_understands_drivers_from_before_there_were_calls(
+    cluster: LocalCluster, stage: Stage
+) -> None:
+    """A whole life in legacy messages, as pesos and the first mesos-go sent them, and a successor's failover."""
+    old = LegacyScheduler(cluster, stage)
+    old.send(internal.RegisterFrameworkMessage(framework=old.info))
+    framework_id = old.wait(internal.FrameworkRegisteredMessage).framework_id
+    offer = old.wait(internal.ResourceOffersMessage).offers[0]
+    old.send(
+        internal.LaunchTasksMessage(
+            framework_id=framework_id, offer_ids=[offer.id], tasks=[task("legacy", offer, "sleep 600")], filters={}
+        )
+    )
+    old.send(internal.ResourceRequestMessage(framework_id=framework_id, requests=[v0.Request()]))
+    for state in (v0.TASK_STARTING, v0.TASK_RUNNING):
+        update = old.wait_update("legacy", state)
+        old.send(
+            internal.StatusUpdateAcknowledgementMessage(
+                framework_id=framework_id,
+                slave_id=offer.slave_id,
+                task_id=update.status.task_id,
+                uuid=update.uuid,
+            )
+        )
+    asked = v0.TaskStatus(task_id=v0.TaskID(value="nobody's"), state=v0.TASK_RUNNING)
+    old.send(internal.ReconcileTasksMessage(framework_id=framework_id, statuses=[asked]))
+    assert old.wait_update("nobody's", v0.TASK_LOST).status.reason == v0.TaskStatus.REASON_RECONCILIATION
+
+    new = LegacyScheduler(cluster, stage, framework_id.value)
+    new.send(internal.ReregisterFrameworkMessage(framework=new.info, failover=True))
+    assert new.wait(internal.FrameworkRegisteredMessage).framework_id == framework_id
+    assert old.wait(internal.FrameworkErrorMessage).message == "Framework failed over"
+    old.send(internal.KillTaskMessage(framework_id=framework_id, task_id=v0.TaskID(value="legacy")))  # dropped
+    new.send(internal.ReregisterFrameworkMessage(framework=new.info, failover=False))
+    assert new.wait(internal.FrameworkReregisteredMessage).framework_id == framework_id
+    new.send(internal.ReviveOffersMessage(framework_id=framework_id))
+    new.wait(internal.ResourceOffersMessage)
+    new.send(internal.KillTaskMessage(framework_id=framework_id, task_id=v0.TaskID(value="legacy")))
+    new.wait_update("legacy", v0.TASK_KILLED)
+    new.send(internal.DeactivateFrameworkMessage(framework_id=framework_id))
+    new.send(internal.UnregisterFrameworkMessage(framework_id=framework_id))
+    again = LegacyScheduler(cluster, stage, framework_id.value)
+    again.send(internal.ReregisterFrameworkMessage(framework=again.info, failover=True))
+    assert again.wait(internal.FrameworkErrorMessage).message == "Framework has been removed"
+
+
+def test_s43_a_legacy_registration_that_is_wrong_is_answered_with_an_error(cluster: LocalCluster, stage: Stage) -> None:
+    """In the words a real master used."""
+    one = LegacyScheduler(cluster, stage)
+    one.info.role = "/bad"
+    one.send(internal.RegisterFrameworkMessage(framework=one.info))
+    assert one.wait(internal.FrameworkErrorMessage).message == (
+        "'FrameworkInfo.role' is not a valid role: Role '/bad' cannot start with a slash"
+    )
 
 
 @TRANSPORTS
@@ -246,15 +340,6 @@ def test_s44_the_driver_may_be_called_from_its_own_callbacks(live: Callable[[str
     assert life.driver.join() == STOPPED
     wait_for(lambda: joined, "the end of the callback")
     assert joined == [STOPPED]
-
-
-def test_s48_an_example_runs_as_a_program(cluster: LocalCluster) -> None:
-    """From a shell, given the master; the others are run by tests/integration/local."""
-    program = ROOT / "examples" / "balloon_framework.py"
-    arguments = [sys.executable, str(program), cluster.master, "--help"]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0
-    assert "--task_memory" in done.stdout
 
 
 @TRANSPORTS
@@ -276,35 +361,6 @@ def test_s61_s62_an_executor_that_is_fetched_and_exits_leaves_failed_tasks(
     assert (status.state, status.reason) == (v0.TASK_FAILED, v0.TaskStatus.REASON_EXECUTOR_TERMINATED)
     _, _, wait_status = life.scheduler.wait_for("executorLost")
     assert wait_status == 3 << 8
-
-
-# --- executors -------------------------------------------------------------------------------------------------------
-
-
-def test_s51_an_executor_never_hears_disconnected(stage: Stage, agent: Recorder) -> None:
-    """The original declares it and never calls it; without checkpointing the agent's end is ``shutdown``."""
-    executor = MockExecutor()
-    driver = MesosExecutorDriver(executor, environment(agent))
-    driver.start()
-    wait_for(lambda: agent.received(internal.RegisterExecutorMessage), "the registration")
-    assert driver._thread is not None
-    driver._thread.post(driver._session.exited, agent.upid)
-    executor.wait_for("shutdown")
-    assert executor.names() == ["shutdown"]
-    driver.stop()
-    driver.join()
-
-
-def test_s56_an_executor_hears_error_after_its_driver_is_aborted() -> None:
-    """What a callback of its own raised ends it, too."""
-    states: list[int] = []
-    executor = MockExecutor()
-    executor.expect("error", "no", do=lambda driver, _: states.append(driver.status()))
-    driver = MesosExecutorDriver(executor, {})
-    driver._status = RUNNING
-    driver._deliver_error("no")
-    executor.verify()
-    assert states == [ABORTED]
 
 
 # --- programs --------------------------------------------------------------------------------------------------------

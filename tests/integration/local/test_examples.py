@@ -44,7 +44,7 @@ def test_wordcount_counts_on_an_existing_cluster(cluster: LocalCluster) -> None:
         assert words in done.stdout
 
 
-def test_the_balloon_bursts_and_its_scheduler_aborts(cluster: LocalCluster) -> None:
+def test_s64_the_balloon_bursts_and_its_scheduler_aborts(cluster: LocalCluster) -> None:
     """TASK_FAILED for passing its memory."""
     flags = ("--task_memory_usage_limit=256MB", "--task_memory=64MB")
     done = run(str(EXAMPLES / "balloon_framework.py"), f"--master={cluster.master}", *flags)
@@ -52,14 +52,14 @@ def test_the_balloon_bursts_and_its_scheduler_aborts(cluster: LocalCluster) -> N
     assert "TASK_FAILED Memory limit exceeded" in done.stdout
 
 
-def test_a_small_balloon_holds(cluster: LocalCluster) -> None:
+def test_s64_a_small_balloon_holds(cluster: LocalCluster) -> None:
     """TASK_FINISHED stops the scheduler."""
     flags = ("--task_memory_usage_limit=32MB", "--task_memory=512MB")
     done = run(str(EXAMPLES / "balloon_framework.py"), f"--master={cluster.master}", *flags)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_pesos_framework_sees_all_250_tasks_end(cluster: LocalCluster) -> None:
+def test_s66_the_pesos_framework_sees_all_250_tasks_end(cluster: LocalCluster) -> None:
     """Its executors are plain commands that never register; every task must end all the same."""
     done = run(str(EXAMPLES / "pesos_test_framework.py"), f"master@{cluster.master}", "127.0.0.1")
     assert done.returncode == 0, done.stdout[-3000:]
@@ -98,7 +98,7 @@ def ends_well(*arguments: str) -> str:
     return done.stdout
 
 
-def test_hello_scheduler_runs_a_command(cluster: LocalCluster) -> None:
+def test_s48_hello_scheduler_runs_a_command(cluster: LocalCluster) -> None:
     """Thirty lines from registration to TASK_FINISHED."""
     assert "hello-1 TASK_FINISHED" in ends_well(str(EXAMPLES / "hello_scheduler.py"), cluster.master)
 
