@@ -18,7 +18,7 @@ from messor.simulation.reliability import Hour
 THOROUGH = 10
 """One hour of so many is checked after every event, which takes twice the time."""
 
-OTHERWISE_EVERY = 20
+OTHERWISE_EVERY = 100
 """Events between two checks in the others."""
 
 

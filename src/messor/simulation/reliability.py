@@ -30,8 +30,16 @@ minutes at most, one after the other."""
 OUTAGES = (0.0, 0.5, 5.0, 30.0, 100.0)
 """Seconds something stays dead; the longest is beyond what the master waits for an agent's pongs."""
 
-MASTER_FLAGS = {"offer_timeout": 300.0, "allocation_interval": 5.0}
-"""In seconds: an offer that got lost is taken back; rounds are rarer than in production, which saves time."""
+MASTER_FLAGS = {
+    "offer_timeout": 300.0,
+    "allocation_interval": 10.0,
+    "agent_ping_timeout": 25.0,
+    "max_agent_ping_timeouts": 3,
+}
+"""An offer that got lost is taken back. An agent may be silent for 75 seconds, as by default.
+
+Pings and rounds are rarer than in production: more of them only cost time.
+"""
 
 DISCONNECTED = "Framework disconnected"
 """What a master tells a classic driver whose connection broke: it is aborted, and its program has to start again."""
