@@ -409,6 +409,9 @@ def test_an_agent_whose_zygote_died_with_it_still_finds_its_containers(in_world:
         await world.containerizer.recover([])
         pid = await world.containerizer.launch("mine", world.spec("mine", "sleep 300"))
         stray = await world.containerizer.launch("stray", world.spec("stray", "sleep 300"))
+        for name, begun in {"mine": pid, "stray": stray}.items():
+            home = str(world.sandbox(name))
+            await until(lambda begun=begun, home=home: os.readlink(f"/proc/{begun}/cwd") == home, f"{name} to move in")
         world.containerizer.detach()
         zygote = world.zygote_pid()
         os.kill(zygote, signal.SIGKILL)
