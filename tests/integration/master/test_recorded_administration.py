@@ -312,7 +312,7 @@ def test_recorded_calls_are_answered_as_recorded(cluster: LocalCluster, framewor
     operator = Operator(cluster, agent_id, framework.id)
     port = operator.port
     before: dict[str, Callable[[], None]] = {
-        "GET_OPERATIONS": lambda: wait_until(lambda: asked(port, "GET_OPERATIONS") == {}),
+        "GET_OPERATIONS": lambda: wait_until(lambda: asked(port, "GET_OPERATIONS") == {}),  # all are acknowledged
         "UNRESERVE_RESOURCES again": framework.take_offers,
         "GET_AGENTS drained": lambda: framework.acknowledge_ends(4),
         "GET_AGENTS after drain+mark_gone": lambda: wait_until(lambda: asked(port, "GET_AGENTS")["agents"] == []),

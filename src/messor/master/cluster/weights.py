@@ -86,9 +86,9 @@ class Weights(Component):
 
     def _shown(self, call: Any, request: Request) -> v1_master.Response:  # noqa: ARG002
         answer = Answer(type=Answer.GET_WEIGHTS)
-        answer.get_weights.SetInParent()
         infos = [v1.WeightInfo(role=role, weight=weight) for role, weight in self._seen(request.principal)]
-        answer.get_weights.weight_infos.extend(infos)
+        if infos:  # without weights there is no get_weights either
+            answer.get_weights.weight_infos.extend(infos)
         return answer
 
     async def _called(self, call: v0_master.Call, request: Request) -> Response:
