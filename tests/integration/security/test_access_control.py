@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -46,26 +48,14 @@ def only_alice(field: str, *values: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
-    """Start a master and an agent that ask for credentials and heed rules."""
-    folder = tmp_path_factory.mktemp("guarded")
+@contextmanager
+def running(
+    folder: Path, master_rules: dict[str, Any], agent_rules: dict[str, Any], **more: object
+) -> Iterator[Secure]:
+    """Run a master and an agent that ask for credentials and heed rules; more: flags of the master."""
     listed = [{"principal": principal, "secret": secret} for principal, secret in CREDENTIALS.items()]
     credentials = write(folder, "credentials", {"credentials": listed})
-    master_rules = {
-        "register_frameworks": only_alice("roles", "*"),
-        "run_tasks": only_alice("users", USER),
-        "view_flags": only_alice("flags"),
-        "access_mesos_logs": only_alice("logs"),
-        "update_weights": only_alice("roles"),
-        "get_endpoints": only_alice("paths"),
-    }
-    agent_rules = {
-        "access_sandboxes": only_alice("users", USER),
-        "access_mesos_logs": only_alice("logs"),
-        "view_frameworks": only_alice("users", USER),
-        "get_endpoints": only_alice("paths"),
-    }
+    credential = write(folder, "credential", {"principal": "agentp", "secret": "s2"})
     runtime = folder / "agent" / "runtime"
     ports = free_port(), free_port()
     common = {"ip": "127.0.0.1", "hostname": "localhost"}
@@ -76,9 +66,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
         "port": ports[0],
         "registry": "in_memory",
         "authenticate_frameworks": "true",
+        "authenticate_agents": "true",
         "credentials": credentials,
         "acls": f"file://{write(folder, 'master_acls', master_rules)}",
-        "external_log_file": write(folder, "log", "x"),
+        **more,
     }
     agent_flags = {
         **common,
@@ -87,7 +78,10 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
         "master": f"127.0.0.1:{ports[0]}",
         "work_dir": folder / "agent",
         "runtime_dir": runtime,
+        "resources": "cpus:4;mem:4096;disk:10240;ports:[31000-31099]",
+        "credential": credential,
         "http_credentials": credentials,
+        "authentication_backoff_factor": "20ms",
         "acls": write(folder, "agent_acls", agent_rules),
         "external_log_file": write(folder, "agent_log", "x"),
     }
@@ -105,6 +99,28 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
         master.kill()
         destroy_everything(str(runtime))
         kill_leftovers(runtime)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    """Start a cluster where alice may do things and bob may not."""
+    folder = tmp_path_factory.mktemp("guarded")
+    master_rules = {
+        "register_frameworks": only_alice("roles", "*"),
+        "run_tasks": only_alice("users", USER),
+        "view_flags": only_alice("flags"),
+        "access_mesos_logs": only_alice("logs"),
+        "update_weights": only_alice("roles"),
+        "get_endpoints": only_alice("paths"),
+    }
+    agent_rules = {
+        "access_sandboxes": only_alice("users", USER),
+        "access_mesos_logs": only_alice("logs"),
+        "view_frameworks": only_alice("users", USER),
+        "get_endpoints": only_alice("paths"),
+    }
+    with running(folder, master_rules, agent_rules, external_log_file=write(folder, "log", "x")) as cluster:
+        yield cluster
 
 
 def execute(guarded: Secure, principal: str, secret: str, *flags: str) -> subprocess.CompletedProcess[str]:
