@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from messor.allocator.sorter import Pool, Vector
 from messor.model.capabilities import AgentCapabilities
 from messor.model.domains import region_of
@@ -72,7 +74,7 @@ class Agent(Front):
 
     def __init__(self, agent_id: str, info: v0.SlaveInfo, capabilities: AgentCapabilities, total: Resources) -> None:
         """Begin with everything available."""
-        self.id = agent_id
+        self.id = sys.intern(agent_id)
         self.active = True
         self.ledger: dict[str, Resources] | None = None
         """What is out, by framework; None while that is nothing or one offer of all there was:"""

@@ -265,9 +265,8 @@ class DrfSorter:
     def _room(self, node: Node) -> list[int]:
         """Give a node's sums, with room for all names there are."""
         totals = node.totals
-        missing = self.pool.count() - len(totals)
-        if missing > 0:
-            totals += [0] * missing
+        if len(totals) < len(self.pool.sizes):
+            totals += [0] * (len(self.pool.sizes) - len(totals))
         return totals
 
     def allocation(self, client: str) -> Mapping[str, int]:
@@ -449,15 +448,17 @@ class DrfSorter:
 
     def _entry(self, node: Node) -> Entry:
         largest = 0.0
-        even = True
+        node.is_even = True
         for have, size in zip(self._room(node), self.pool.sizes, strict=True):
             if have:
-                rest = have % 1000
-                part = (have // 1000 + rest / 1000.0) / size
-                largest = max(largest, part)
-                even = even and not rest
+                units: float = have // 1000
+                if have % 1000:
+                    node.is_even = False
+                    units += have % 1000 / 1000.0
+                part = units / size
+                if part > largest:  # noqa: PLR1730  (max() costs a call)
+                    largest = part
         node.part = largest
-        node.is_even = even
         return (largest / node.weight, node.count, node.path, node)
 
     def _settle(self) -> None:

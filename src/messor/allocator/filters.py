@@ -61,8 +61,15 @@ class Refusals:
         """Remember a decline of resources (without allocation marks)."""
         framework_id, role = key
         refusal = Refusal(resources, expires)
-        self.by_agent.setdefault(agent_id, {}).setdefault(role, {}).setdefault(framework_id, []).append(refusal)
-        self._places.setdefault(key, set()).add(agent_id)
+        roles = self.by_agent.get(agent_id)
+        if roles is None:  # the usual case; dictionaries that are not needed would cost more than all else here
+            self.by_agent[agent_id] = {role: {framework_id: [refusal]}}
+        else:
+            roles.setdefault(role, {}).setdefault(framework_id, []).append(refusal)
+        agents = self._places.get(key)
+        if agents is None:
+            agents = self._places[key] = set()
+        agents.add(agent_id)
         summary = self._summaries.get((agent_id, role))
         if summary is not None and (summary[0] is resources or resources.contains(summary[0])):
             summary[1].add(framework_id)

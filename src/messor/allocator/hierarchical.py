@@ -264,7 +264,7 @@ class HierarchicalAllocator:
     ) -> None:
         """Add an agent; uses of frameworks not yet known are booked under them when they come."""
         agent = Agent(agent_id, info, AgentCapabilities.of(capabilities), total)
-        self.agents[agent_id] = agent
+        self.agents[agent.id] = agent
         self.roles.reserve(EMPTY, total)
         self.pool.add_agent(agent_id, total.scalars())
         for framework_id, resources in used.items():

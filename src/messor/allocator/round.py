@@ -129,9 +129,10 @@ class Round:
         """Gather what the leaves of frameworks in these roles were given."""
         for leaf, role in touched:
             by_role = self.offers.setdefault(leaf.client or "", {})
-            # Whoever also got something through ``share_out`` got it of other agents.
-            by_role[role] = {**by_role.get(role, {}), **(leaf.pending or {})}
-            leaf.pending = None
+            pending, leaf.pending = leaf.pending or {}, None
+            if role in by_role:  # what came through ``share_out`` is of other agents
+                pending.update(by_role[role])
+            by_role[role] = pending
 
     def share_out(self, agent: Agent) -> None:
         """Hand out one agent's free resources."""

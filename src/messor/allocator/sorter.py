@@ -110,10 +110,6 @@ class Pool:
             self.version += 1  # whoever keeps lists must make room
         return index
 
-    def count(self) -> int:
-        """Count the names."""
-        return len(self._names)
-
     def vector(self, scalars: Mapping[str, int]) -> Vector:
         """Prepare scalars for booking; valid while the version stays the same."""
         indexes, sizes = self._index, self.sizes

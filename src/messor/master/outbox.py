@@ -32,6 +32,7 @@ HEARTBEAT_RECORDS = {True: encode_record(HEARTBEATS[JSON]), False: encode_record
 """The framed heartbeat, by whether the stream is JSON."""
 
 Event = v0_scheduler.Event
+OFFERS: int = Event.OFFERS
 EVENT_NUMBERS: dict[type[Message], int] = {
     internal.FrameworkRegisteredMessage: Event.SUBSCRIBED,
     internal.FrameworkReregisteredMessage: Event.SUBSCRIBED,
@@ -101,7 +102,7 @@ class Outbox:
 
     def offers(self, framework: FrameworkRecord, offers: list[bytes], pids: list[bytes]) -> None:
         """Tell of offers: pieces of the encoded fields 1 (offers) and 2 (agents' pids) of a ResourceOffersMessage."""
-        framework.counts.events[Event.OFFERS] += 1
+        framework.counts.events[OFFERS] += 1
         stream = framework.stream
         if stream is None:
             if framework.pid is not None:

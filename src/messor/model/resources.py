@@ -34,7 +34,7 @@ _bags: dict[tuple[bytes, ...], Resources] = {}
 class Resources:
     """An immutable bag of resources, always in the stack form of reservations."""
 
-    __slots__ = ("_bag", "_hash", "_scalars", "_traits", "_wire")
+    __slots__ = ("_bag", "_hash", "_scalars", "_traits", "wire")
 
     def __init__(self, bag: dict[Kind, Amount] | None = None) -> None:
         """Wrap kinds and amounts that the caller will not touch again; ``of`` reads messages."""
@@ -42,7 +42,8 @@ class Resources:
         self._hash: int | None = None
         self._scalars: Mapping[str, int] | None = None
         self._traits: int | None = None
-        self._wire: dict[int, bytes] | None = None
+        self.wire: dict[int, bytes] | None = None
+        """Encodings by form: those of ``encoded``, and under negative numbers whatever else somebody keeps here."""
 
     @classmethod
     def of(cls, messages: Iterable[v0.Resource]) -> Resources:
@@ -76,9 +77,9 @@ class Resources:
         allocated: False leaves ``allocation_info`` out, for frameworks that are not MULTI_ROLE.
         """
         key = field_number << 2 | old << 1 | allocated
-        if self._wire is None:
-            self._wire = {}
-        data = self._wire.get(key)
+        if self.wire is None:
+            self.wire = {}
+        data = self.wire.get(key)
         if data is None:
             tag = varint(field_number << 3 | 2)
             parts: list[bytes] = []
@@ -90,7 +91,7 @@ class Resources:
                 else:
                     body = shown.encoded(amount, old=old)
                     parts += (tag, varint(len(body)), body)
-            data = self._wire[key] = b"".join(parts)
+            data = self.wire[key] = b"".join(parts)
         return data
 
     def _expanded(self) -> Iterable[tuple[Kind, Amount]]:

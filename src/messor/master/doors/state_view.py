@@ -292,9 +292,9 @@ def all_tasks(framework: FrameworkRecord) -> Iterable[TaskRecord]:
     return chain(framework.tasks.values(), framework.unreachable_tasks.values(), framework.completed_tasks)
 
 
-def offered_to(framework: FrameworkRecord) -> Iterator[Resources]:
-    """Iterate over what a framework is offered."""
-    return (offer.resources for offer in framework.offers.values())
+def offered_to(framework: FrameworkRecord) -> list[Resources]:
+    """List what a framework is offered."""
+    return framework.offers.bags()
 
 
 def _shown(resources: Resources, viewer: Viewer | None) -> list[dict[str, Any]]:
@@ -310,8 +310,7 @@ def _agent_key(agent: AgentRecord) -> tuple[object, ...]:
 
 def _framework_key(framework: FrameworkRecord) -> tuple[object, ...]:
     """Give what a framework's summary depends on; compared by identity first."""
-    offers = tuple([offer.resources for offer in framework.offers.values()])
-    return (framework.state, framework.pid, tuple(framework.used.values()), offers)
+    return (framework.state, framework.pid, tuple(framework.used.values()), offered_to(framework))
 
 
 def _summary_dict(framework: FrameworkRecord) -> dict[str, Any]:

@@ -199,8 +199,8 @@ def framework_message(framework: FrameworkRecord, state: MasterState) -> v1_mast
     used, offered = Resources(), Resources()
     for resources in framework.used.values():
         used += resources
-    for record in framework.offers.values():
-        offered += record.resources
+    for resources in framework.offers.bags():
+        offered += resources
     message.allocated_resources.extend(evolve(resource) for resource in _shown(used))
     message.offered_resources.extend(evolve(resource) for resource in _shown(offered))
     message.offer_constraints.SetInParent()

@@ -6,8 +6,10 @@ the form the framework's capabilities ask for. No Offer message is built.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 
 from messor.allocator.interfaces import Allocator
 from messor.master.flags import MasterFlags
@@ -15,7 +17,8 @@ from messor.master.offers.rescind import Rescinder
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
-from messor.master.state.offer import OfferRecord
+from messor.master.state.lifecycles import AgentState
+from messor.master.state.offer import Batch
 from messor.master.state.tables import MasterState
 from messor.model.resources import Resources
 from messor.protos import v0
@@ -28,13 +31,11 @@ log = logging.getLogger(__name__)
 HIDDEN = "ephemeral_ports"
 """A resource no framework ever sees."""
 
-_LONGEST_HEAD = 2048
-_HEADS = [b"\n" + varint(size) for size in range(_LONGEST_HEAD)]
-"""Tag and length before an offer in field 1 of ResourceOffersMessage, by length."""
+ACTIVE = AgentState.ACTIVE
+MULTI_ROLE: int = v0.FrameworkInfo.Capability.MULTI_ROLE
+REFINEMENT: int = v0.FrameworkInfo.Capability.RESERVATION_REFINEMENT
 
-_ID_HEADS = [b"\n%c\n%c" % (size + 2, size) for size in range(126)]
-"""Tags and lengths before an offer's id, by its length: that of every id a master mints."""
-
+NOTHING: dict[int, bytes] = {}
 
 Offered = Mapping[str, Mapping[str, Resources]]
 """Resources by agent id by role."""
@@ -60,6 +61,7 @@ class OfferMaker(Component):
         self.clock = host.clock
         self.rescinder = rescinder
         self.timeout: float | None = flags.offer_timeout
+        self._id_heads = [_id_head(state.info.id, digits) for digits in range(20)]
 
     def offer(self, framework_id: str, offered: Offered) -> None:
         """Offer a framework what was allocated to it; what cannot be offered any more goes back."""
@@ -71,69 +73,72 @@ class OfferMaker(Component):
             return
         offers: list[bytes] = []
         pids: list[bytes] = []
-        count = 0
-        old = not framework.has(v0.FrameworkInfo.Capability.RESERVATION_REFINEMENT)
-        multi_role = framework.has(v0.FrameworkInfo.Capability.MULTI_ROLE)
-        framework_field = nested(2, nested(1, framework_id.encode()))
-        wants_pids = framework.stream is None
-        now = self.clock.now()
-        state = self.state
-        all_agents = state.agents
-        encodings: dict[int, bytes] = {}  # by identity: agents of one size are offered the very same bag
-        for role, agents in offered.items():
-            role_field = nested(10, nested(1, role.encode())) if multi_role else b""
-            fixed = len(framework_field) + len(role_field)
-            for agent_id, resources in agents.items():
-                agent = all_agents.get(agent_id)
-                if agent is None or not agent.is_active:
-                    self._give_back(framework_id, agent_id, resources, "the agent is not active")
-                    continue
-                record = state.make_offer(framework, agent, role, resources, now)
-                if self.timeout is not None:
-                    record.timer = self.clock.after(self.timeout, self._timed_out, record.id)
-                prefix = agent.offer_prefix or self._prefix(agent)
-                encoding = encodings.get(id(resources))
-                if encoding is None or agent.has_hidden:
-                    shown = _shown(resources) if agent.has_hidden else resources
-                    encoding = shown.encoded(5, old=old, allocated=multi_role)
-                    if shown is resources:
-                        encodings[id(resources)] = encoding
-                data = record.id.encode()
-                size = len(data)
-                head = _ID_HEADS[size] if size < 126 else _id_head(size)
-                executor_ids = _executor_ids(framework_id, agent) if framework_id in agent.executors else b""
-                size += len(head) + len(prefix) + len(encoding) + len(executor_ids) + fixed
-                # The pieces are put together once, for the whole message: copying them costs more than all else.
-                offers += (
-                    _HEADS[size] if size < _LONGEST_HEAD else b"\n" + varint(size),
-                    head, data, framework_field, prefix, encoding, executor_ids, role_field,
-                )  # fmt: skip
-                count += 1
-                if wants_pids:
-                    pids.append(agent.pid_field)
+        first = self.state.next_offer
+        for role, by_agent in offered.items():
+            self._offer_role(framework, role, by_agent, offers, pids)
+        count = self.state.next_offer - first
         if count:
             log.info("Sending %d offers to framework %s", count, framework_id)
             framework.counts.offers_sent += count
             self.outbox.offers(framework, offers, pids)
 
-    def encoded(self, offer: OfferRecord) -> bytes:
-        """Encode an outstanding offer as v0 Offer in the internal form: resource stacks and allocation shown."""
-        if offer.encoded is None:
-            agent = self.state.agents[offer.agent_id]
-            offer.encoded = b"".join((
-                nested(1, nested(1, offer.id.encode())),
-                nested(2, nested(1, offer.framework_id.encode())),
-                agent.offer_prefix or self._prefix(agent),
-                offer.resources.encoded(5),
-                _executor_ids(offer.framework_id, agent),
-                nested(10, nested(1, offer.role.encode())),
-            ))  # fmt: skip
-        return offer.encoded
+    def _offer_role(
+        self,
+        framework: FrameworkRecord,
+        role: str,
+        offered: Mapping[str, Resources],
+        offers: list[bytes],
+        pids: list[bytes],
+    ) -> None:
+        """Offer what was allocated for a role: note it, and add to the pieces of the message."""
+        agents = [
+            agent
+            for agent in map(self.state.agents.get, offered)
+            # The same as is_active, without a call.
+            if agent is not None and agent.state is ACTIVE and agent.is_connected and not agent.is_deactivated
+        ]
+        if len(agents) < len(offered):
+            offered = self._active_only(framework.id, offered)
+        if not agents:
+            return
+        batch = self.state.make_offers(framework, role, offered, agents, self.clock.now())
+        if self.timeout is not None:
+            batch.timer = self.clock.after(self.timeout, self._timed_out, batch)
+        form = -1 - (REFINEMENT in framework.capabilities) - 2 * (MULTI_ROLE in framework.capabilities)
+        shown_role = role if form < -2 else None
+        owner = framework.offer_owners.get(shown_role) or _owner(framework, shown_role)
+        # Piece by piece, not offer by offer: memory is what takes time here, and comes sooner when asked for in a row.
+        encodings = [(bag.wire or NOTHING).get(form) or _encode(bag, form) for bag in offered.values()]
+        for position, agent in enumerate(agents):
+            if agent.has_executors:
+                encodings[position] += _executor_ids(framework.id, agent)
+        prefixes = [agent.offer_prefix or self._prefix(agent) for agent in agents]
+        numbers = [b"%d" % number for number in range(batch.first, self.state.next_offer)]
+        id_heads = [self._id_heads[len(number)] for number in numbers]
+        heads = [
+            _head(len(owner) + len(id_head) + len(number) + len(prefix) + len(encoding))
+            for id_head, number, prefix, encoding in zip(id_heads, numbers, prefixes, encodings, strict=True)
+        ]
+        owners = itertools.repeat(owner)
+        offers += itertools.chain.from_iterable(
+            zip(heads, id_heads, numbers, owners, prefixes, encodings, strict=False)
+        )
+        pids += [agent.pid_field for agent in agents]
 
-    def _timed_out(self, offer_id: str) -> None:
-        """Take back an offer nobody answered in --offer_timeout, without a filter (M10)."""
-        offer = self.state.offers.get(offer_id)
-        if offer is not None:
+    def _active_only(self, framework_id: str, offered: Mapping[str, Resources]) -> dict[str, Resources]:
+        """Give back what is of agents that are not active any more; gives the rest."""
+        rest = {}
+        for agent_id, resources in offered.items():
+            agent = self.state.agents.get(agent_id)
+            if agent is not None and agent.is_active:
+                rest[agent_id] = resources
+            else:
+                self._give_back(framework_id, agent_id, resources, "the agent is not active")
+        return rest
+
+    def _timed_out(self, batch: Batch) -> None:
+        """Take back the offers of a batch nobody answered in --offer_timeout, without a filter (M10)."""
+        for offer in batch.records():
             self.rescinder.rescind(offer)
 
     def _give_back(self, framework_id: str, agent_id: str, resources: Resources, why: str) -> None:
@@ -157,29 +162,45 @@ class OfferMaker(Component):
             shared.unavailability.CopyFrom(machine.unavailability)
         agent.offer_prefix = shared.SerializePartialToString()
         agent.pid_field = nested(2, str(agent.pid).encode())
-        agent.has_hidden = HIDDEN in agent.total.names()
         return agent.offer_prefix
 
 
-def _id_head(size: int) -> bytes:
-    """Encode what comes before an id in field 1 of an Offer."""
+def _id_head(master_id: str, digits: int) -> bytes:
+    """Encode what comes before the number of an offer in field 1 of an Offer."""
+    head = f"{master_id}-O".encode()
+    size = len(head) + digits
     inner = b"\n" + varint(size)
-    return b"\n" + varint(len(inner) + size) + inner
+    return b"\n" + varint(len(inner) + size) + inner + head
 
 
-def _shown(resources: Resources) -> Resources:
-    """Leave out what frameworks never see."""
-    return resources.filter(lambda kind: kind.name != HIDDEN)
+def _owner(framework: FrameworkRecord, role: str | None) -> bytes:
+    """Encode whose offers they are, and keep it: fields 2 and 10 of an Offer, the latter if there is a role."""
+    owner = nested(2, nested(1, framework.id.encode()))
+    if role is not None:
+        owner += nested(10, nested(1, role.encode()))
+    framework.offer_owners[role] = owner
+    return owner
+
+
+@lru_cache(maxsize=4096)
+def _head(size: int) -> bytes:
+    """Encode tag and length before an offer in field 1 of ResourceOffersMessage."""
+    return b"\n" + varint(size)
+
+
+def _encode(resources: Resources, form: int) -> bytes:
+    """Encode what a framework is shown of resources as field 5 of an Offer, and keep it with them.
+
+    form: -1; 1 less for frameworks that know RESERVATION_REFINEMENT, 2 less for those that know MULTI_ROLE.
+    """
+    shown = resources.filter(lambda kind: kind.name != HIDDEN)
+    data = shown.encoded(5, old=form in {-1, -3}, allocated=form < -2)
+    if resources.wire is None:
+        resources.wire = {}
+    resources.wire[form] = data
+    return data
 
 
 def _executor_ids(framework_id: str, agent: AgentRecord) -> bytes:
     """Encode which executors of the framework run there already."""
     return b"".join(nested(6, nested(1, identifier.encode())) for identifier in agent.executors.get(framework_id, ()))
-
-
-def offered_to(framework: FrameworkRecord) -> Resources:
-    """Add up what is offered to a framework now."""
-    total = Resources()
-    for offer in framework.offers.values():
-        total += offer.resources
-    return total

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import sys
+
 from messor.master.state.framework import ExecutorRecord
 from messor.master.state.lifecycles import AgentState, changed_agent_state
-from messor.master.state.offer import OfferRecord
+from messor.master.state.offer import Batch, OfferRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.task import TaskRecord
-from messor.model.resources import Resources
+from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 from messor.runtime.host import Timer
 from messor.wire.upid import Upid
 
 
-class AgentRecord:
+class Front:
+    """What making offers looks at of an agent; apart so that it lies together in memory."""
+
+    __slots__ = (
+        "batches",
+        "has_executors",
+        "is_connected",
+        "is_deactivated",
+        "offer_prefix",
+        "pid_field",
+        "state",
+    )
+
+
+class AgentRecord(Front):
     """A registered agent: one lifecycle state, and facts beside it."""
 
     def __init__(self, info: v0.SlaveInfo, pid: Upid, version: str, total: Resources) -> None:
         """info carries the agent id; total includes checkpointed (dynamic) resources."""
-        self.id = info.id.value
+        self.id = sys.intern(info.id.value)  # one string for all who look it up: quicker to compare, and less memory
         self.info = info
         self.pid = pid
         self.version = version
@@ -46,10 +62,12 @@ class AgentRecord:
         """(framework id, task id) of what it still had when it came back, and must end."""
         self.executors: dict[str, dict[str, ExecutorRecord]] = {}
         """By framework id, then executor id."""
+        self.has_executors = False
+        """Whether there are any."""
         self.operations: dict[bytes, OperationRecord] = {}
         """By uuid."""
-        self.offers: dict[str, OfferRecord] = {}
-        self.offered = Resources()
+        self.batches: tuple[Batch, ...] = ()
+        """Those with an outstanding offer of its resources."""
         self.used: dict[str, Resources] = {}
         """By framework id: resources of tasks that are not terminal and of executors."""
         self.reregistration_timer: Timer | None = None
@@ -58,8 +76,6 @@ class AgentRecord:
         """Cached encoding of what all its Offers share (agent id, hostname, url, attributes, domain)."""
         self.pid_field = b""
         """Its pid as field 2 of ResourceOffersMessage; made together with the prefix."""
-        self.has_hidden = False
-        """Whether it has resources that no framework sees; found out together with the prefix."""
         self.fragment: bytes | None = None
 
     @property
@@ -71,6 +87,20 @@ class AgentRecord:
     def is_active(self) -> bool:
         """Whether its resources may be offered."""
         return self.state is AgentState.ACTIVE and self.is_connected and not self.is_deactivated
+
+    @property
+    def offers(self) -> dict[str, OfferRecord]:
+        """Its outstanding offers by id, oldest first."""
+        offers = [batch.of_agent(self.id) for batch in self.batches]
+        return {offer.id: offer for offer in offers if offer is not None}
+
+    @property
+    def offered(self) -> Resources:
+        """What they hold together."""
+        offered = EMPTY
+        for batch in self.batches:
+            offered += batch.offered[self.id]
+        return offered
 
     def has(self, capability: int) -> bool:
         """Tell whether it has a SlaveInfo.Capability.Type."""

@@ -6,7 +6,7 @@ from collections import deque
 
 from messor.master.state.counts import FrameworkCounts
 from messor.master.state.lifecycles import FrameworkState, changed_framework_state
-from messor.master.state.offer import OfferRecord
+from messor.master.state.offer import OfferBook
 from messor.master.state.operation import OperationRecord
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
@@ -46,7 +46,13 @@ class ExecutorRecord:
         self.resources = resources
 
 
-class FrameworkRecord:
+class Front:
+    """What making offers looks at of a framework; apart so that it lies together in memory."""
+
+    __slots__ = ("capabilities", "counts", "id", "offer_owners", "offers", "pid", "state", "stream")
+
+
+class FrameworkRecord(Front):
     """A framework: who it is, how it is connected, and what it holds."""
 
     def __init__(self, identifier: str, info: v0.FrameworkInfo, *, max_completed: int, max_unreachable: int) -> None:
@@ -77,7 +83,9 @@ class FrameworkRecord:
         self.max_unreachable = max_unreachable
         self.executors: dict[str, dict[str, ExecutorRecord]] = {}
         """By agent id, then executor id."""
-        self.offers: dict[str, OfferRecord] = {}
+        self.offers = OfferBook()
+        self.offer_owners: dict[str | None, bytes] = {}
+        """Cached encoding of what all its Offers for a role share; under None without the role."""
         self.operations: dict[bytes, OperationRecord] = {}
         """By uuid."""
         self.used: dict[str, Resources] = {}

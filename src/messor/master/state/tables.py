@@ -7,13 +7,13 @@ what each uses, change together. Nothing here talks to the allocator or the netw
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from messor.errors import Broken
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import ExecutorRecord, FrameworkRecord
 from messor.master.state.machine import Machine
-from messor.master.state.offer import InverseOfferRecord, OfferRecord
+from messor.master.state.offer import Batch, InverseOfferRecord, OfferBook, OfferRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.signals import Signals
 from messor.master.state.task import TaskRecord
@@ -51,7 +51,7 @@ class MasterState:
         """When agents left, by id, latest last; at most 100,000 (Y1). Also those that are unreachable or gone."""
         self.unreachable_tasks: dict[str, dict[str, list[str]]] = {}
         """Task ids by framework id by unreachable agent, to find them when it returns or is forgotten."""
-        self.offers: dict[str, OfferRecord] = {}
+        self.offers = OfferBook()
         self.inverse_offers: dict[str, InverseOfferRecord] = {}
         """Those nobody answered."""
         self.machines: dict[tuple[str, str], Machine] = {}
@@ -195,6 +195,7 @@ class MasterState:
         agent = self.agents[executor.agent_id]
         framework = self.frameworks[executor.framework_id]
         agent.executors.setdefault(executor.framework_id, {})[executor.id] = executor
+        agent.has_executors = True
         framework.executors.setdefault(executor.agent_id, {})[executor.id] = executor
         self.use(framework, agent, executor.resources)
         agent.fragment = None
@@ -208,9 +209,11 @@ class MasterState:
                 holder.executors[key].pop(executor.id, None)
                 if not holder.executors[key]:
                     del holder.executors[key]
-        if agent is not None and framework is not None:
-            self.release(framework, agent, executor.resources)
-            agent.fragment = None
+        if agent is not None:
+            agent.has_executors = bool(agent.executors)
+            if framework is not None:
+                self.release(framework, agent, executor.resources)
+                agent.fragment = None
 
     def use(self, framework: FrameworkRecord, agent: AgentRecord, resources: Resources) -> None:
         """Count resources as used by a framework on an agent."""
@@ -227,40 +230,36 @@ class MasterState:
 
     # --- offers ------------------------------------------------------------------------------------------------------
 
-    def make_offer(
-        self, framework: FrameworkRecord, agent: AgentRecord, role: str, resources: Resources, now: float
-    ) -> OfferRecord:
-        """Mint and note an outstanding offer; for rounds that make thousands."""
-        number = self.next_offer
-        self.next_offer = number + 1
-        offer_id = f"{self._offer_prefix}{number}"
-        offer = OfferRecord(offer_id, framework.id, agent.id, role, resources, now)
-        offers = agent.offers
-        agent.offered = agent.offered + resources if offers else resources
-        self.offers[offer_id] = offers[offer_id] = framework.offers[offer_id] = offer
-        return offer
-
-    def add_offer(self, offer: OfferRecord) -> None:
-        """Note an outstanding offer."""
-        agent = self.agents[offer.agent_id]
-        self.offers[offer.id] = offer
-        agent.offered = agent.offered + offer.resources if agent.offers else offer.resources
-        agent.offers[offer.id] = offer
-        self.frameworks[offer.framework_id].offers[offer.id] = offer
+    def make_offers(
+        self,
+        framework: FrameworkRecord,
+        role: str,
+        offered: Mapping[str, Resources],
+        agents: Iterable[AgentRecord],
+        now: float,
+    ) -> Batch:
+        """Mint and note outstanding offers to a framework for a role; offered is by id of these agents."""
+        batch = Batch(self._offer_prefix, self.next_offer, framework.id, role, offered, now)
+        self.next_offer += len(batch.offered)
+        self.offers.add(batch)
+        framework.offers.add(batch)
+        only = (batch,)
+        for agent in agents:
+            agent.batches = agent.batches + only if agent.batches else only
+        return batch
 
     def remove_offer(self, offer: OfferRecord) -> None:
-        """Forget an offer and stop its timer; giving its resources back to the allocator is the caller's business."""
-        if offer.timer is not None:
-            offer.timer.cancel()
-            offer.timer = None
-        del self.offers[offer.id]
+        """Forget an offer; giving its resources back to the allocator is the caller's business."""
+        batch = offer.batch
+        batch.end(offer.agent_id)
         agent = self.agents.get(offer.agent_id)
         if agent is not None:
-            agent.offers.pop(offer.id, None)
-            agent.offered -= offer.resources
-        framework = self.frameworks.get(offer.framework_id)
-        if framework is not None:
-            framework.offers.pop(offer.id, None)
+            agent.batches = tuple([one for one in agent.batches if one is not batch])
+        if not batch.offered:
+            self.offers.discard(batch)
+            framework = self.frameworks.get(offer.framework_id)
+            if framework is not None:
+                framework.offers.discard(batch)
 
     def remove_inverse_offer(self, record: InverseOfferRecord) -> None:
         """Forget an inverse offer and stop its timer; telling the allocator is the caller's business."""

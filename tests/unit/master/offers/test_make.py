@@ -113,17 +113,6 @@ def test_what_cannot_be_offered_goes_back() -> None:
     ]  # fmt: skip
 
 
-def test_the_internal_form_shows_everything() -> None:
-    """Endpoints show offers with allocation and stacks, whatever the framework was sent."""
-    desk = Desk()
-    framework = desk.subscribe_pid()
-    agent = desk.agent("cpus(r):4")
-    offer = v0.Offer.FromString(desk.offer_maker.encoded(desk.state.offers[desk.offer(framework, agent, role="r")]))
-    assert offer.IsInitialized()
-    assert offer.allocation_info.role == offer.resources[0].allocation_info.role == "r"
-    assert offer.resources[0].reservations[0].role == "r"
-
-
 def test_declining_gives_back_with_a_filter() -> None:
     """DECLINE without filters means five seconds; an offer that is gone is ignored."""
     desk = Desk()

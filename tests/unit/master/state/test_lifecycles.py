@@ -16,7 +16,6 @@ from messor.master.state.lifecycles import (
     changed_agent_state,
     changed_framework_state,
 )
-from messor.master.state.offer import OfferRecord
 from messor.master.state.tables import MasterState
 from messor.master.state.task import TaskRecord
 from messor.model.resources import Resources
@@ -74,8 +73,8 @@ class Books:
         executor = ExecutorRecord("S1", "F", builders.executor_info("e"), CPUS)
         self.state.add_executor(executor)
         self.executor = executor
-        self.offer = OfferRecord("O1", "F", "S1", "*", CPUS, 0.0)
-        self.state.add_offer(self.offer)
+        self.batch = self.state.make_offers(self.framework, "*", {"S1": CPUS}, [self.agent], 0.0)
+        self.offer = self.state.offers["M-O0"]
 
     def problems(self) -> list[str]:
         """Check."""
@@ -109,9 +108,9 @@ def test_each_kind_of_slip_is_found() -> None:
         "executor missing on its agent": lambda b: b.agent.executors.clear(),
         "use not counted": lambda b: b.agent.used.clear(),
         "terminal task still counted": lambda b: setattr(b.task, "state", v0.TASK_FINISHED),
-        "offer unknown to its agent": lambda b: b.agent.offers.clear(),
-        "offer unknown to its framework": lambda b: b.framework.offers.clear(),
-        "offer over": lambda b: b.state.offers.clear(),
+        "offer unknown to its agent": lambda b: setattr(b.agent, "batches", ()),
+        "offer unknown to its framework": lambda b: b.framework.offers.discard(b.batch),
+        "offer over": lambda b: b.state.offers.discard(b.batch),
         "offered more than there is": lambda b: setattr(b.agent, "total", CPUS.unallocated()),
         "agent not found by pid": lambda b: b.state.agents_by_pid.clear(),
         "framework not found by pid": lambda b: b.state.frameworks_by_pid.clear(),
