@@ -57,6 +57,23 @@ def reserved_disk(megabytes: float, **disk: Any) -> dict[str, Any]:
     return {**resource, "disk": disk} if disk else resource
 
 
+DRAINING = {"reason": "REASON_AGENT_DRAINING"}
+UNDELIVERED = "Killed before delivery to the executor"
+TERMINATED = "Command terminated with signal Terminated"
+KILLED = [
+    {"state": "TASK_KILLING", "source": "SOURCE_EXECUTOR", **DRAINING},
+    {"state": "TASK_KILLED", "message": TERMINATED, "source": "SOURCE_EXECUTOR", **DRAINING},
+]
+DRAINED = {
+    "cust": [{"state": "TASK_KILLED", "message": UNDELIVERED, "source": "SOURCE_AGENT", **DRAINING}],
+    "run": KILLED,
+    "volt": KILLED,
+    "rest": KILLED,
+}
+"""What the framework was told of tasks that were killed because their agent drained."""
+DRAIN_CONFIG = b"\n\x00\x00\x00\n\x06\x08\x80\xa8\xd6\xb9\x07\x10\x00"
+"""The recorded file: a length and a DrainConfig of two seconds."""
+
 VOLUME = reserved_disk(64, persistence={"id": "vol-1"}, volume={"mode": "RW", "container_path": "data"})
 
 
@@ -154,13 +171,17 @@ class Framework:
         self.call("REVIVE")
         self.next("OFFERS")
 
-    def acknowledge_ends(self, tasks: int) -> None:
-        """Acknowledge updates until so many tasks have ended."""
+    def acknowledge_ends(self, tasks: int) -> dict[str, list[dict[str, str]]]:
+        """Acknowledge updates until so many tasks have ended; gives what was told, by task."""
+        told: dict[str, list[dict[str, str]]] = {}
         ended = 0
         while ended < tasks:
             status = self.next("UPDATE")["status"]
             self.acknowledge(status)
             ended += status["state"] == "TASK_KILLED"
+            words = {name: status[name] for name in ("state", "message", "source", "reason") if name in status}
+            told.setdefault(status["task_id"]["value"], []).append(words)
+        return told
 
     def accept_inverse_offer(self) -> None:
         """Agree to an agent's going."""
@@ -311,10 +332,11 @@ def test_recorded_calls_are_answered_as_recorded(cluster: LocalCluster, framewor
     framework.take_offers()
     operator = Operator(cluster, agent_id, framework.id)
     port = operator.port
+    told: dict[str, Any] = {}
     before: dict[str, Callable[[], None]] = {
         "GET_OPERATIONS": lambda: wait_until(lambda: asked(port, "GET_OPERATIONS") == {}),  # all are acknowledged
         "UNRESERVE_RESOURCES again": framework.take_offers,
-        "GET_AGENTS drained": lambda: framework.acknowledge_ends(4),
+        "GET_AGENTS drained": lambda: told.update(framework.acknowledge_ends(4)),
         "GET_AGENTS after drain+mark_gone": lambda: wait_until(lambda: asked(port, "GET_AGENTS")["agents"] == []),
     }
     ignored = {
@@ -325,11 +347,24 @@ def test_recorded_calls_are_answered_as_recorded(cluster: LocalCluster, framewor
         before.get(row.title, lambda: None)()
         if row.title in {"GET_AGENTS drained", "v0 /slaves drained"}:
             wait_until(lambda: asked(port, "GET_AGENTS")["agents"][0]["drain_info"]["state"] == "DRAINED")
+        if row.title == "GET_AGENTS drained":
+            shows_that_it_drained(cluster)
         if row.request:
             operator.replay(row, frozenset(ignored.get(row.title, ())))
         else:
             framework.accept_inverse_offer()
     assert not operator.differences, "\n".join(operator.differences)
+    assert told == DRAINED
+
+
+def shows_that_it_drained(cluster: LocalCluster) -> None:
+    """Look at the agent: its endpoint and its disk."""
+    agent = cluster.agents[0]
+    state = json.loads(ask(agent.port, b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").body)
+    assert state["drain_config"] == {"max_grace_period": {"nanoseconds": 2000000000}, "mark_gone": False}
+    assert isinstance(state["estimated_drain_start_time_seconds"], int)
+    (file,) = agent.work_dir.rglob("drain.config")
+    assert file.read_bytes() == DRAIN_CONFIG
 
 
 def asked(port: int, kind: str) -> Any:

@@ -65,7 +65,7 @@ class StateView:
             shown["domain"] = to_dict(info.domain)
         if tables.drain_config is not None:
             shown["drain_config"] = to_dict(tables.drain_config)
-            shown["estimated_drain_start_time_seconds"] = number(tables.drain_start_time)
+            shown["estimated_drain_start_time_seconds"] = int(tables.drain_start_time)
         shown.update(
             {
                 "resources": amounts(total),
@@ -155,7 +155,7 @@ class StateView:
         found = v0_agent.Response.GetAgent(slave_info=self._tables.info)
         if self._tables.drain_config is not None:
             found.drain_config.CopyFrom(self._tables.drain_config)
-            found.estimated_drain_start_time.nanoseconds = round(self._tables.drain_start_time * 1e9)
+            found.estimated_drain_start_time.nanoseconds = int(self._tables.drain_start_time) * 10**9
         return found
 
     def _all_frameworks(self) -> Iterable[Framework]:
