@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import inspect
 import random
+import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -663,3 +665,14 @@ def test_an_allocators_sorters_read_its_books() -> None:
             assert books.role_sorter.allocation_on(role, agent_id) == books.role_sorter.allocation_by_client(
                 agent_id
             ).get(role, EMPTY)
+
+
+@pytest.mark.parametrize("protocol", [Allocator, Sorter], ids=lambda each: each.__name__)
+def test_the_guide_names_every_method(protocol: type) -> None:
+    """Beside what it is called in Mesos."""
+    guide = (Path(__file__).parents[3] / "docs" / "guide" / "allocators.md").read_text()
+    named = set(re.findall(r"`(?:Pool\.)?(\w+)`", guide))
+    methods = {name for name, _ in inspect.getmembers(protocol, inspect.isfunction) if not name.startswith("_")}
+    assert methods <= named
+    of_pools = {name for name in vars(Pool) if name.endswith(("_agent", "_resources")) and not name.startswith("_")}
+    assert of_pools <= named
