@@ -27,10 +27,15 @@ async def program(*arguments):
     )  # fmt: skip
 
 
-async def result_of(*arguments):
-    """Run the framework to its end and give what it measured."""
+async def result_of(master, *arguments):
+    """Run the framework to its end and give what it measured; a master that ends meanwhile is not waited for."""
     process = await program(*arguments)
-    out, _ = await process.communicate()
+    ending = asyncio.ensure_future(process.communicate())
+    while not (await asyncio.wait([ending], timeout=1))[0]:
+        if master is not None and not master.alive():
+            process.kill()
+            raise RuntimeError("the master ended before the driver's program did")
+    out, _ = ending.result()
     if process.returncode:
         raise RuntimeError(f"the driver's program ended with {process.returncode}")
     return json.loads(out)
@@ -39,8 +44,8 @@ async def result_of(*arguments):
 async def b9_reconcile(ctx):
     """Ask about tasks nobody knows and take the master's answers in callbacks."""
     async with ctx.cluster() as c:
-        await c.master()
-        measured = await result_of("reconcile", "classic", ctx.v, f"127.0.0.1:{c.port}", ctx.p["updates"])
+        master = await c.master()
+        measured = await result_of(master, "reconcile", "classic", ctx.v, f"127.0.0.1:{c.port}", ctx.p["updates"])
         return {"cpu_us_per_update": measured["cpu_us"], "wall_s": measured["wall_s"]}
 
 
@@ -58,7 +63,7 @@ async def launches(ctx, face):
     """Launch with one face; gives microseconds of CPU per launch."""
     total = ctx.p["launches"]
     async with ctx.cluster() as c:
-        await c.master(interval="20ms")
+        master = await c.master(interval="20ms")
         agents = ctx.agents(total, 10, resources={"cpus": 0.1, "mem": 64.0, "disk": 100.0, "ports": (31000, 32000)})
         finishing = {}
 
@@ -74,7 +79,7 @@ async def launches(ctx, face):
         agents.on_run, agents.on_ack = run, acknowledged
         await agents.start(c.host, c.port)
         await agents.register()
-        measured = await result_of("launch", face, ctx.v, f"127.0.0.1:{c.port}", total)
+        measured = await result_of(master, "launch", face, ctx.v, f"127.0.0.1:{c.port}", total)
         await agents.stop()
         return measured["cpu_us"]
 
