@@ -183,10 +183,20 @@ class Framework:
             told.setdefault(status["task_id"]["value"], []).append(words)
         return told
 
-    def accept_inverse_offer(self) -> None:
+    def asked_to_leave(self) -> tuple[Any, Any]:
+        """Give the event that asks, and that of the last offers before."""
+        offers: Any = None
+        while True:
+            event = self._event()
+            if event["type"] == "OFFERS":
+                offers = event
+            elif event["type"] == "INVERSE_OFFERS":
+                return event, offers
+
+    def accept_inverse_offers(self, event: Any) -> None:
         """Agree to an agent's going."""
-        (offer,) = self.next("INVERSE_OFFERS")["inverse_offers"]
-        self.call("ACCEPT_INVERSE_OFFERS", inverse_offer_ids=[offer["id"]])
+        identifiers = [one["id"] for one in event["inverse_offers"]["inverse_offers"]]
+        self.call("ACCEPT_INVERSE_OFFERS", inverse_offer_ids=identifiers)
 
     def close(self) -> None:
         """Hang up."""
@@ -245,6 +255,14 @@ class Operator:
         theirs, ours = in_order(self._plain(row.body)), in_order(self._plain(answer.body))
         if row.headers.get("content-type") == "application/json":
             theirs, ours = comparable(json.loads(theirs), ignored), comparable(json.loads(ours), ignored)
+        if theirs != ours:
+            self.differences.append(f"{row.title}:\n  {ours}\n  instead of\n  {theirs}")
+
+    def compare(self, row: Recorded, event: Any) -> None:
+        """Note what is different in an event; ids of offers count up."""
+        ignored = frozenset({"id", "executor_ids"})
+        theirs = comparable(json.loads(self._plain(row.body)), ignored)
+        ours = comparable(json.loads(self._plain(json.dumps(event).encode())), ignored)
         if theirs != ours:
             self.differences.append(f"{row.title}:\n  {ours}\n  instead of\n  {theirs}")
 
@@ -351,8 +369,13 @@ def test_recorded_calls_are_answered_as_recorded(cluster: LocalCluster, framewor
             shows_that_it_drained(cluster)
         if row.request:
             operator.replay(row, frozenset(ignored.get(row.title, ())))
+        elif row.title == "event OFFERS":
+            told["asked"], told["offered"] = framework.asked_to_leave()
+            operator.compare(row, told.pop("offered"))
+        elif row.title == "event INVERSE_OFFERS":
+            operator.compare(row, told["asked"])
         else:
-            framework.accept_inverse_offer()
+            framework.accept_inverse_offers(told.pop("asked"))
     assert not operator.differences, "\n".join(operator.differences)
     assert told == DRAINED
 
