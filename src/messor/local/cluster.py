@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -202,7 +203,8 @@ class LocalCluster:
             self.master_process.finish(time.monotonic() + STOP_SECONDS)
         for agent in self.agents:
             # An agent that was killed, or whose executors took too long, leaves its zygote and containers behind.
-            destroy_everything(str(agent.runtime_dir))
+            with suppress(TimeoutError):  # a zygote that hangs is killed with the rest
+                destroy_everything(str(agent.runtime_dir))
             kill_leftovers(agent.runtime_dir)
         if self._is_temporary:
             shutil.rmtree(self.work_dir, ignore_errors=True)
