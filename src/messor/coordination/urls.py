@@ -45,7 +45,15 @@ def parse_zookeeper_url(text: str) -> ZooKeeperUrl:
     if not slash or not path.strip("/"):
         message = "Expecting a (chroot) path for ZooKeeper ('/' is not supported)"
         raise ConfigurationError(message)
-    if not hosts or (at and ":" not in authentication):
+    if not all(map(_is_server, hosts.split(","))) or (at and ":" not in authentication):
         message = f"Expecting 'zk://[username:password@]host1:port1,host2:port2/path' but got '{text}'"
         raise ConfigurationError(message)
     return ZooKeeperUrl(hosts, "/" + path.strip("/"), authentication or None)
+
+
+def _is_server(text: str) -> bool:
+    """Whether a text is ``host`` or ``host:port``."""
+    host, colon, port = text.strip().rpartition(":")
+    if not colon:
+        return bool(port)
+    return bool(host) and port.isdigit() and 0 < int(port) < 1 << 16

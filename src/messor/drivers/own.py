@@ -21,15 +21,22 @@ def own(kind: type[M], message: Any, *, partial: bool = False) -> M:
     """
     if isinstance(message, kind):
         owned = message
-    elif isinstance(message, Message):
+    elif isinstance(message, Message) and _is_twin(kind, message):
         owned = kind.FromString(message.SerializePartialToString())
     else:
-        text = f"expecting a {kind.DESCRIPTOR.full_name}, not {type(message).__name__}"
+        name = message.DESCRIPTOR.full_name if isinstance(message, Message) else type(message).__name__
+        text = f"expecting a {kind.DESCRIPTOR.full_name}, not {name}"
         raise TypeError(text)
     if not partial and not owned.IsInitialized():
         missing = ", ".join(owned.FindInitializationErrors())  # type: ignore[attr-defined]  # the stubs forgot it
         raise ValueError(f"{kind.DESCRIPTOR.full_name} lacks {missing}")
     return owned
+
+
+def _is_twin(kind: type[Message], message: Message) -> bool:
+    """Whether a message is what it should be, in another copy of the protos or in v1."""
+    name = message.DESCRIPTOR.full_name.replace("mesos.v1.", "mesos.", 1)
+    return name.replace(".Agent", ".Slave") == kind.DESCRIPTOR.full_name
 
 
 def read_record(record: bytes, kind: type[M], *, is_json: bool) -> M:

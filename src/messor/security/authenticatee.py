@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from messor.errors import ConfigurationError
 from messor.protos.mesos.authentication.authentication_pb2 import (
     AuthenticateMessage,
     AuthenticationCompletedMessage,
@@ -154,14 +155,19 @@ class Authentication:
         *,
         proven: Callable[[], object],
         refused: Callable[[], object],
+        lacking: Callable[[str], object] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        """credential: may be a callable, asked at every attempt (S71). proven, refused: told the master's verdict."""
+        """credential: may be a callable, asked at every attempt (S71). proven, refused: told the master's verdict.
+
+        lacking: told why when the callable raises ConfigurationError, which ends the attempts.
+        """
         self._host = host
         self._client = client
         self._credential = credential
         self._proven = proven
         self._refused = refused
+        self._lacking = lacking
         self._patience = patience or Patience()
         self._attempts = 0
         self._actor: Authenticatee | None = None
@@ -201,7 +207,13 @@ class Authentication:
     def _try(self) -> None:
         self._end_attempt()
         directory = self._host.directory
-        credential = self._credential() if callable(self._credential) else self._credential
+        try:
+            credential = self._credential() if callable(self._credential) else self._credential
+        except ConfigurationError as error:
+            if self._lacking is None:
+                raise
+            self._lacking(str(error))
+            return
         log.info("Authenticating with master %s", self._master)
         self._timer = self._host.clock.after(self._next_timeout(), self._timed_out)
         actor = self._actor = Authenticatee(

@@ -82,6 +82,17 @@ def agent(stage: Stage) -> Recorder:
     return fake
 
 
+@pytest.fixture
+def ending() -> Iterator[list[Any]]:
+    """Drivers that have to end, whatever becomes of the test."""
+    drivers: list[Any] = []
+    yield drivers
+    for driver in drivers:
+        driver.stop()
+        if driver._thread is not None:
+            driver._thread.join(SECONDS)
+
+
 class Heard:
     """Answers to every callback name and records (name, arguments) without the driver."""
 

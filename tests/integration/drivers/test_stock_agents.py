@@ -113,11 +113,14 @@ def serve(replay: Replay, step: Step) -> None:
 
 
 @pytest.mark.parametrize("name", LIVES)
-def test_a_classic_driver_lives_the_recorded_life(replay: Replay, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_classic_driver_lives_the_recorded_life(
+    replay: Replay, name: str, monkeypatch: pytest.MonkeyPatch, ending: list[Any]
+) -> None:
     """Launches, updates, acknowledgements, messages both ways, kills, a restarted agent, shutdown."""
     steps = conversation(CONVERSATIONS / f"{name}.txt")
     heard = Heard()
     driver = MesosExecutorDriver(heard, environment(steps, replay), transport=transport_of(steps))
+    ending.append(driver)
     driver.start()
     assert driver._thread is not None
     session, transport = driver._session, driver._session._transport

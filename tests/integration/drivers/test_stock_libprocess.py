@@ -122,12 +122,13 @@ SCHEDULERS = ["v0_scheduler_1.11", "v0_scheduler_calls", "v0_test_framework"]
 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
-def test_a_scheduler_driver_lives_the_recorded_life(replay: LibprocessReplay, name: str) -> None:
+def test_a_scheduler_driver_lives_the_recorded_life(replay: LibprocessReplay, name: str, ending: list[Any]) -> None:
     """Subscription, offers, launches, updates, acknowledgements, reconciliation, kills, teardown."""
     first, *rest = conversation(CONVERSATIONS / f"{name}.txt")
     heard, expected = Heard(), 0
     info = first.read().subscribe.framework_info
     driver = MesosSchedulerDriver(heard, info, f"127.0.0.1:{replay.port}", implicitAcknowledgements=0)
+    ending.append(driver)
     driver.start()
     compare(first, replay.take(), forget_in_calls)
     is_registered, told = False, 0
@@ -161,13 +162,16 @@ def test_a_scheduler_driver_lives_the_recorded_life(replay: LibprocessReplay, na
 
 
 @pytest.mark.parametrize("name", ["v0_authentication", "v0_authentication_refused"])
-def test_a_scheduler_driver_proves_its_credential_as_recorded(replay: LibprocessReplay, name: str) -> None:
+def test_a_scheduler_driver_proves_its_credential_as_recorded(
+    replay: LibprocessReplay, name: str, ending: list[Any]
+) -> None:
     """CRAM-MD5 with a challenge that a real master made; its refusal aborts the driver."""
     messages = conversation(CONVERSATIONS / f"{name}.txt")
     calls = [message.read() for message in messages if message.name == CALL]
     info = calls[0].subscribe.framework_info if calls else v0.FrameworkInfo(name="x", user="", failover_timeout=1.0)
     heard, challenge = Heard(), b""
     driver = MesosSchedulerDriver(heard, info, f"127.0.0.1:{replay.port}", 0, ("p1", "sesame"))
+    ending.append(driver)
     driver.start()
     for message in messages:
         if not message.is_ours:
@@ -213,7 +217,7 @@ EXECUTORS = ["v0_executor", "v0_test_executor", "v0_executor_agent_restart"]
 
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_an_executor_driver_lives_the_recorded_life(
-    replay: LibprocessReplay, name: str, monkeypatch: pytest.MonkeyPatch
+    replay: LibprocessReplay, name: str, monkeypatch: pytest.MonkeyPatch, ending: list[Any]
 ) -> None:
     """Registration, launches, updates, acknowledgements, messages, kills, agents that restart, shutdown."""
     messages = conversation(CONVERSATIONS / f"{name}.txt")
@@ -229,6 +233,7 @@ def test_an_executor_driver_lives_the_recorded_life(
     }
     heard = Heard()
     driver = MesosExecutorDriver(heard, environment)
+    ending.append(driver)
     driver.start()
     expected: list[tuple[str, Any]] = []
     for message in messages:

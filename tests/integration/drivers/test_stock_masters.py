@@ -265,7 +265,7 @@ def callback(event: Any) -> tuple[str, Any] | None:
 
 
 @pytest.mark.parametrize("name", LIVES)
-def test_a_classic_driver_lives_the_recorded_life(replay: Replay, name: str) -> None:
+def test_a_classic_driver_lives_the_recorded_life(replay: Replay, name: str, ending: list[Any]) -> None:
     """All of it that its interface can say."""
     steps = conversation(CONVERSATIONS / f"{name}.txt")
     heard, expected, made = Heard(), [], 0
@@ -276,6 +276,7 @@ def test_a_classic_driver_lives_the_recorded_life(replay: Replay, name: str) -> 
         implicitAcknowledgements=0,
         transport=transport_of(steps),
     )
+    ending.append(driver)
     driver.start()
     for step in steps:
         if step.kind == "call" and not ask_driver(driver, recorded_call(step)):
@@ -334,7 +335,9 @@ async def failure_of(scheduler: aio.Scheduler) -> str:
 
 @pytest.mark.parametrize("step", FIRST_CALLS, ids=[step.title for step in FIRST_CALLS])
 @pytest.mark.parametrize("face", ["asyncio", "classic"])
-def test_a_recorded_refusal_ends_the_scheduler_with_its_words(replay: Replay, step: Step, face: str) -> None:
+def test_a_recorded_refusal_ends_the_scheduler_with_its_words(
+    replay: Replay, step: Step, face: str, ending: list[Any]
+) -> None:
     """Or lets it begin, if it was none."""
     call = recorded_call(step)
     arguments: dict[str, Any] = {"credential": credential(step), "transport": transport_of([step])}
@@ -367,6 +370,7 @@ def test_a_recorded_refusal_ends_the_scheduler_with_its_words(replay: Replay, st
     heard = Heard()
     arguments["suppressedRoles"] = suppressed
     driver = MesosSchedulerDriver(heard, call.subscribe.framework_info, address, **arguments)
+    ending.append(driver)
     driver.start()
     answer()
     if text is None:

@@ -371,10 +371,12 @@ class MesosSchedulerDriver(Inspection):
         tasks = []
         for status in statuses:
             owned = own(v0.TaskStatus, status, partial=True)  # whatever else it says is not looked at
+            if not owned.task_id.HasField("value"):
+                raise ValueError("mesos.TaskStatus lacks task_id")
             task = Call.Reconcile.Task(task_id=owned.task_id)
             if owned.HasField("slave_id"):
                 task.slave_id.CopyFrom(owned.slave_id)
-            tasks.append(own(Call.Reconcile.Task, task))
+            tasks.append(task)
 
         def fill(call: Call) -> None:
             call.reconcile.SetInParent()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from messor.drivers.outcomes import ACCEPTED, Outcome, Told, What
 from messor.drivers.own import read_record
 from messor.drivers.scheduler.interfaces import REFUSED, TransportEvents
-from messor.errors import ConnectionLost, ProtocolError
+from messor.errors import ConfigurationError, ConnectionLost, ProtocolError
 from messor.protos import v0, v0_scheduler, v1_scheduler
 from messor.runtime.host import Host, HttpConnection, ReplyStream, Running, Timer
 from messor.security.credentials import Credential
@@ -116,9 +116,15 @@ class HttpTransport:
     def send(self, call: v0_scheduler.Call, told: Told | None = None) -> None:
         """Send a call on the second connection; a refusal is logged, a break ends the subscription."""
         assert self._address is not None
+        try:
+            headers = self._headers()
+        except ConfigurationError as error:
+            if told is not None:
+                told(Outcome(What.REJECTED, str(error)))
+            self._session.on_error(str(error))
+            return
         if self._calls is None:
             self._calls = self._host.network.http(*self._address)
-        headers = self._headers()
         if self._stream_id is not None:
             headers["Mesos-Stream-Id"] = self._stream_id
         kind = v0_scheduler.Call.Type.Name(call.type)
@@ -184,6 +190,8 @@ class HttpTransport:
         generation = self._generation
         try:
             await self._follow(body)
+        except ConfigurationError as error:
+            self._session.on_error(str(error))
         except (ConnectionLost, ProtocolError, TimeoutError) as error:
             if generation == self._generation:
                 self._broken(str(error) or f"SUBSCRIBE was not answered for {FIRST_SILENCE:g} seconds")

@@ -46,6 +46,7 @@ class LibprocessTransport(Component):
                 self._credential,
                 proven=session.on_ready,
                 refused=lambda: session.on_error(REFUSED),
+                lacking=session.on_error,
                 patience=self._patience,
             )
 

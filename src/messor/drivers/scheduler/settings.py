@@ -68,8 +68,16 @@ def own_credential(given: Any) -> CredentialSource | None:
     if given is None:
         return None
     if callable(given):
-        return lambda: _one_credential(given())
+        return lambda: _asked_credential(given)
     return _one_credential(given)
+
+
+def _asked_credential(give: Callable[[], Any]) -> Credential:
+    """Ask for a credential; whatever goes wrong is a ConfigurationError, as nobody would catch it in the loop."""
+    try:
+        return _one_credential(give())
+    except Exception as error:
+        raise ConfigurationError(f"There is no credential to prove: {error!r}") from error
 
 
 def _one_credential(given: Any) -> Credential:
