@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from messor.protos import v0
+from messor.protos import v0, v0_scheduler
 from messor.simulation.cluster import Cluster
-from messor.simulation.frameworks import SimulatedScheduler
+from messor.simulation.frameworks import HttpScheduler, SimulatedScheduler
+from messor.wire.json_codec import from_dict, to_dict
 from support import builders
 from support.clusters import told
 
@@ -243,3 +244,29 @@ def test_an_operation_on_offers_that_are_gone_changes_nothing(cluster: Cluster, 
     cluster.settle()
     assert str(cluster.master.state.agents[cluster.agents[0].id].total) == before
     assert not any(agent.operations for agent in cluster.master.state.agents.values())
+
+
+@pytest.mark.parametrize(
+    ("regex", "why"),
+    [
+        ("(", "Failed to construct regex from pattern '(': missing )"),
+        ("(abcdefgh){20}", "is larger than maximum of"),
+    ],
+)
+def test_expressions_that_cannot_be_or_are_too_large(cluster: Cluster, regex: str, why: str) -> None:
+    """An update is refused and the framework is offered what it was offered before."""
+    framework = cluster.framework("f", http=True, roles=["web"], capabilities=("multi_role",))
+    assert isinstance(framework, HttpScheduler)
+    cluster.run_until(lambda: framework.offers)
+    condition = {"selector": {"pseudoattribute_type": "HOSTNAME"}, "predicate": {"text_matches": {"regex": regex}}}
+    groups = {"role_constraints": {"web": {"groups": [{"attribute_constraints": [condition]}]}}}
+    update = {"framework_info": to_dict(framework.info), "offer_constraints": groups}
+    call = {"type": "UPDATE_FRAMEWORK", "framework_id": {"value": framework.framework_id}, "update_framework": update}
+    framework.call(from_dict(call, v0_scheduler.Call))
+    before = set(framework.offers)
+    cluster.run_until(lambda: framework.refusals)
+    ((kind, status, text),) = framework.refusals
+    assert (kind, status) == ("UPDATE_FRAMEWORK", 400)
+    assert why in text
+    cluster.advance(5)
+    assert set(framework.offers) == before
