@@ -10,12 +10,15 @@ from messor.drivers.operator.client import (
     MasterClient,
     Refused,
 )
+from messor.drivers.operator.questions import AgentQuestion, MasterQuestion
 
 __all__ = [
     "AgentClient",
+    "AgentQuestion",
     "BlockingAgentClient",
     "BlockingMasterClient",
     "MasterClient",
+    "MasterQuestion",
     "Refused",
     "agent_calls",
     "master_calls",

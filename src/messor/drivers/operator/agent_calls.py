@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from messor.drivers.operator.questions import AgentQuestion as Ask
 from messor.drivers.operator.questions import nothing
 from messor.protos import v1, v1_agent
@@ -109,3 +111,50 @@ def get_resource_providers() -> Ask[Response.GetResourceProviders]:
 def prune_images() -> Ask[None]:
     """Remove container images nobody uses."""
     return Ask(Call(type=Call.PRUNE_IMAGES), nothing)
+
+
+def container_id(*values: str) -> v1.ContainerID:
+    """Make a container's id; for a nested one say its parents' first, outermost first."""
+    found = v1.ContainerID(value=values[-1])
+    if len(values) > 1:
+        found.parent.CopyFrom(container_id(*values[:-1]))
+    return found
+
+
+def launch_container(
+    container: v1.ContainerID,
+    command: v1.CommandInfo,
+    resources: Iterable[v1.Resource] = (),
+    info: v1.ContainerInfo | None = None,
+) -> Ask[None]:
+    """Start a container: nested when its id has a parent, else one that stands alone."""
+    call = Call(type=Call.LAUNCH_CONTAINER)
+    call.launch_container.container_id.CopyFrom(container)
+    call.launch_container.command.CopyFrom(command)
+    call.launch_container.resources.extend(resources)
+    if info is not None:
+        call.launch_container.container.CopyFrom(info)
+    return Ask(call, nothing)
+
+
+def wait_container(container: v1.ContainerID) -> Ask[Response.WaitContainer]:
+    """Wait for its end and ask how it ended."""
+    call = Call(type=Call.WAIT_CONTAINER)
+    call.wait_container.container_id.CopyFrom(container)
+    return Ask(call, lambda answer: answer.wait_container)
+
+
+def kill_container(container: v1.ContainerID, signal: int | None = None) -> Ask[None]:
+    """Send it a signal, SIGKILL unless told otherwise."""
+    call = Call(type=Call.KILL_CONTAINER)
+    call.kill_container.container_id.CopyFrom(container)
+    if signal is not None:
+        call.kill_container.signal = signal
+    return Ask(call, nothing)
+
+
+def remove_container(container: v1.ContainerID) -> Ask[None]:
+    """Remove what is left of a container that ended."""
+    call = Call(type=Call.REMOVE_CONTAINER)
+    call.remove_container.container_id.CopyFrom(container)
+    return Ask(call, nothing)
