@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 MOST_SAMPLES = 1500
 """More are thinned out: every second one goes."""
+MOST_POINTS = 300_000
+"""Likewise when there are many roles; a point is some 300 bytes."""
 MOST_MARKS = 2000
 """How many ends of tasks are kept one by one; the rest is only counted."""
 
@@ -101,7 +103,7 @@ class Recording:
                 self._add_absence(series)
         self.last = sample
         self.count += 1
-        if len(self.times) > MOST_SAMPLES:
+        if len(self.times) > max(2, min(MOST_SAMPLES, MOST_POINTS // max(1, len(self.roles)))):
             self._thin_out()
 
     def _new_role(self, name: str, index: int) -> RoleSeries:

@@ -97,6 +97,14 @@ def test_long_recordings_are_thinned_out() -> None:
     assert lengths == {len(run.roles["web"].allocated["cpus"])}
 
 
+def test_recordings_of_many_roles_are_thinned_out_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is what counts."""
+    monkeypatch.setattr("messor.cli.recording.MOST_POINTS", 60)
+    shares = {f"r{number}": 0.01 for number in range(10)}
+    run = recording(*(sample(number, **shares) for number in range(7)))
+    assert run.times == [0, 2, 4, 6]
+
+
 def test_tasks_are_counted_by_their_events() -> None:
     """What was there before counts from the beginning; what ends twice ends once."""
     changes = [
