@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +17,45 @@ from messor.cli.watching import Watch
 from messor.local.cluster import LocalCluster
 
 PATIENCE = 60
+
+
+class Mean(BaseHTTPRequestHandler):
+    """A master that shows shares but tells of nothing that happens."""
+
+    def do_GET(self) -> None:
+        """Show that there is nothing."""
+        shares = {"time": 1.0, "cluster": "c", "agents": 0, "tasks": 0, "total": {}, "roles": []}
+        self._answer(200, json.dumps(shares).encode())
+
+    def do_POST(self) -> None:
+        """Refuse."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(403, b"no events for you")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_a_master_that_tells_of_no_events_is_recorded_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the reason is told."""
+    page = tmp_path / "run.html"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mean) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        where = f"--master=127.0.0.1:{server.server_address[1]}"
+        assert record.main(["messor", where, f"--output={page}", "--seconds=0.4", "--interval=0.1"]) == 0
+        server.shutdown()
+        thread.join()
+    assert re.search("Without tasks: (403: no events for you|the master did not)", capsys.readouterr().out)
+    assert 'data-chart="tasks"' not in page.read_text()
 
 
 def test_tasks_are_followed_by_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
