@@ -57,11 +57,6 @@ class MeddledLife(Life):
         windows = [{"machine_ids": [machine], "unavailability": unavailability}]
         self.call("UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": windows})
 
-    def drain_again(self) -> None:
-        """Repeat what was ordered: a custom executor that a kill never reached is not asked twice by itself."""
-        for agent_id in list(self.cluster.master.state.draining_agents):
-            self.call("DRAIN_AGENT", agent_id={"value": agent_id})
-
     def clear(self) -> None:
         """Plan no maintenance any more."""
         self.call("UPDATE_MAINTENANCE_SCHEDULE", schedule={"windows": []})
@@ -81,7 +76,6 @@ def test_draining_ends_and_nothing_is_lost(
     try:
         life.live(STEPS)
         life.calm()
-        life.drain_again()
         cluster.advance(60)
         state, contents = cluster.master.state, cluster.master.actor.registrar.contents
         assert state.deactivated_agents == contents.deactivated()

@@ -29,6 +29,9 @@ LOSABLE = (
 )
 """What may be lost one by one. Launches are not: Mesos has no remedy for a lost launch but reconciliation."""
 
+BREAKING = frozenset({internal.KillTaskMessage})
+"""What is lost only with its connection: nobody says it again while that holds."""
+
 SCRIPTS = ("sleep 1", "sleep 5; exit 1", "sleep 30", "sleep 200", "sleep 100000", "exit 0", "trap '' TERM; sleep 500")
 EXECUTORS = ("", "", "v0-executor", "v1-executor", "v0-driver", "v1-driver")
 LONGEST_CALM = 25
@@ -244,7 +247,9 @@ class Life:
 
     def lose_messages(self) -> None:
         """Lose the next few messages of some type."""
-        self.cluster.network.drop(self.random.choice(LOSABLE), times=self.random.randint(1, 3))
+        message, times = self.random.choice(LOSABLE), self.random.randint(1, 3)
+        lose = self.cluster.network.break_at if message in BREAKING else self.cluster.network.drop
+        lose(message, times=times)
 
     def kill_executor(self) -> None:
         """Kill some executor's process."""
