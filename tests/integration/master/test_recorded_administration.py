@@ -319,7 +319,7 @@ def cluster() -> Iterator[LocalCluster]:
         resources=RESOURCES,
         attributes="rack:r1;num:4.5;rng:[1-10]",
         master_flags={"hostname": "localhost", "registry": "in_memory", "allocation_interval": "1hrs"},
-        agent_flags={"hostname": "localhost"},
+        agent_flags={"hostname": "localhost", "executor_registration_timeout": "1hrs"},
     ) as cluster:
         yield cluster
 
