@@ -66,8 +66,12 @@ class MeddledLife(Life):
 def test_draining_ends_and_nothing_is_lost(
     make_cluster: Callable[..., Cluster], logged_errors: ErrorLog, seed: int
 ) -> None:
-    """Whatever goes wrong meanwhile: drained agents are empty and said so, the registry and the master agree."""
+    """Whatever goes wrong meanwhile: drained agents are empty and said so, the registry and the master agree.
+
+    The network delays as TCP does: an order to drain that got lost while its connection holds is not repeated.
+    """
     cluster = make_cluster(seed, agents=2)
+    cluster.network.retransmits = True
     for http in (False, True):
         cluster.framework(
             http=http, checkpoint=True, failover_timeout=100000, capabilities=AWARE, declines=True
