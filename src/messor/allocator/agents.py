@@ -11,18 +11,18 @@ from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 
 
-class Whole:
-    """An offer of everything that is available on some agent, for one role."""
+class Bundle:
+    """All that is available on some agents: what offers of it share, whichever role they are for."""
 
-    __slots__ = ("available", "enough", "even", "given", "marked", "role", "siblings", "vector", "version")
+    __slots__ = ("available", "by_role", "enough", "even", "given", "vector", "version")
 
-    def __init__(self, available: Resources, role: str, siblings: dict[str, Whole], *, enough: bool) -> None:
-        """Mark what is available; it is in the order of offers."""
+    def __init__(self, available: Resources, *, enough: bool) -> None:
+        """Take what is available, in the order of offers."""
         self.available = available
-        self.role = role
-        self.siblings = siblings
-        """The same for other roles, as far as they were made."""
-        self.marked = available.allocated_to(role)
+        self.enough = enough
+        """Whether it holds the minimum to offer."""
+        self.by_role: dict[str, Whole] = {}
+        """The offers, as far as they were made."""
         self.vector: Vector = ()
         """Its scalars ready to be booked, in this version of the pool."""
         self.even: Vector | None = None
@@ -30,14 +30,25 @@ class Whole:
         self.version = -1
         self.given = 0
         """How often a round gave it to the only role and did not book it there yet."""
-        self.enough = enough
-        """Whether it holds the minimum to offer."""
 
     def renumber(self, pool: Pool) -> None:
         """Prepare its scalars for booking anew: the pool changed."""
         self.vector = pool.vector(self.available.scalars())
         self.even = pool.even_vector(self.available.scalars())
         self.version = pool.version
+
+
+class Whole:
+    """An offer of everything that is available on some agent, for one role."""
+
+    __slots__ = ("available", "bundle", "marked", "role")
+
+    def __init__(self, bundle: Bundle, role: str) -> None:
+        """Mark what is available."""
+        self.bundle = bundle
+        self.available = bundle.available
+        self.role = role
+        self.marked = bundle.available.allocated_to(role)
 
 
 class Front:

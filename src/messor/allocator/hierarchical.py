@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from messor.allocator.agents import Agent, Whole
+from messor.allocator.agents import Agent, Bundle, Whole
 from messor.allocator.constraints import Constraints
 from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.filters import Refusals, refuse_seconds
@@ -64,8 +64,8 @@ class HierarchicalAllocator:
         self.role_sorter = self._new_sorter(self._role_sorter_kind, RoleHoldings(self.agents))
         self.sorters: dict[str, DrfSorter] = {}
         """By role: the order of its frameworks."""
-        self.made: dict[Resources, dict[str, Whole]] = {}
-        """Offers of everything an agent has, by what that is and role."""
+        self.made: dict[Resources, Bundle] = {}
+        """What offers of everything an agent has are made of, by what that is."""
         self._made_count = 0
         self.generation = 0
         """Grows whenever a framework may want what it did not want before."""
@@ -105,8 +105,8 @@ class HierarchicalAllocator:
         """Forget what offers were made of when there are too many: most clusters have few sizes of machines."""
         self._made_count += 1
         if self._made_count > _MADE_LIMIT:
-            for siblings in self.made.values():
-                siblings.clear()
+            for bundle in self.made.values():
+                bundle.by_role.clear()
             self.made.clear()
             self._made_count = 1
 
@@ -433,10 +433,11 @@ class HierarchicalAllocator:
         """Take back an offer of everything that comes back as it went out: most do; False when it is not so."""
         if not self.is_drf or agent.held_by(framework.id) is not whole.marked or whole.role not in framework.roles:
             return False
-        if whole.version != self.pool.version:
-            whole.renumber(self.pool)
-        self.sorters[whole.role].unallocated_vector(framework.id, whole.vector)
-        self.role_sorter.unallocated_vector(whole.role, whole.vector)
+        bundle = whole.bundle
+        if bundle.version != self.pool.version:
+            bundle.renumber(self.pool)
+        self.sorters[whole.role].unallocated_vector(framework.id, bundle.vector)
+        self.role_sorter.unallocated_vector(whole.role, bundle.vector)
         agent.gave_whole_back(framework.id, whole)
         self.charge_held(whole.marked, -1)
         return True

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
-from messor.allocator.agents import Agent, Whole
+from messor.allocator.agents import Agent, Bundle, Whole
 from messor.allocator.drf_sorter import DrfSorter, Node
 from messor.allocator.frameworks import Framework
 from messor.allocator.guarantees import serve_guarantees
@@ -82,7 +82,7 @@ class Round:
         heed = bool(picky or books.quotas)
         alone = role_sorter.alone()
         role: str = role_sorter.first().client  # type: ignore[assignment]  # leaves are clients
-        unbooked: list[Whole] = []
+        unbooked: list[Bundle] = []
         touched: list[tuple[Node, str]] = []
         for agent in agents:
             whole = agent.offer
@@ -90,21 +90,22 @@ class Round:
                 whole = None
             elif whole is None or whole.available is not agent.available:
                 whole = self._whole(agent, role)
-            if whole is None or not whole.enough:
+            if whole is None or not whole.bundle.enough:
                 _book(role_sorter, alone, unbooked)
                 self.share_out(agent)
                 continue
-            if whole.version != pool.version:
-                whole.renumber(pool)
+            bundle = whole.bundle
+            if bundle.version != pool.version:
+                bundle.renumber(pool)
             if alone is None:
-                role = role_sorter.give(whole.vector, whole.even).client  # type: ignore[assignment]
+                role = role_sorter.give(bundle.vector, bundle.even).client  # type: ignore[assignment]
             else:  # there is no order to keep
-                if not whole.given:
-                    unbooked.append(whole)
-                whole.given += 1
-            leaf = sorters[role].give(whole.vector, whole.even)
+                if not bundle.given:
+                    unbooked.append(bundle)
+                bundle.given += 1
+            leaf = sorters[role].give(bundle.vector, bundle.even)
             if whole.role != role:
-                whole = agent.offer = whole.siblings.get(role) or self._whole(agent, role)
+                whole = agent.offer = bundle.by_role.get(role) or self._whole(agent, role)
             if agent.ledger is None:
                 agent.holder = leaf.client
                 agent.handed = whole.marked
@@ -231,7 +232,7 @@ class Round:
         binding = self.quota is not None and self.quota.binds(role)
         if agent.is_plain and not binding:
             whole = self._whole(agent, role)
-            plain, marked, enough = whole.available, whole.marked, whole.enough
+            plain, marked, enough = whole.available, whole.marked, whole.bundle.enough
         else:
             part = self.part(agent, role, framework)
             if part is None:
@@ -268,14 +269,14 @@ class Round:
         available = agent.available
         whole = agent.offer
         if whole is None or whole.available is not available or whole.role != role:
-            siblings = self.books.made.get(available)
-            if siblings is None:
-                siblings = self.books.made[available] = {}
-            whole = siblings.get(role)
+            bundle = self.books.made.get(available)
+            if bundle is None:
+                enough = _is_enough(available, self.books.options.min_allocatable)
+                bundle = self.books.made[available] = Bundle(available, enough=enough)
+            whole = bundle.by_role.get(role)
             if whole is None:
                 self.books.make_room()
-                enough = _is_enough(available, self.books.options.min_allocatable)
-                whole = siblings[role] = Whole(available, role, siblings, enough=enough)
+                whole = bundle.by_role[role] = Whole(bundle, role)
             agent.offer = whole
             # Agents with equal resources share one bag: less memory, and recognised by address from now on.
             if agent.total is available:
@@ -329,12 +330,12 @@ class Round:
             self.offered_shared[agent.id] = self.offered_shared.get(agent.id, EMPTY) + plain.shared()
 
 
-def _book(sorter: DrfSorter, leaf: Node | None, given: list[Whole]) -> None:
+def _book(sorter: DrfSorter, leaf: Node | None, given: list[Bundle]) -> None:
     """Book what was given to the only role."""
-    for whole in given:
+    for bundle in given:
         assert leaf is not None
-        sorter.give_to(leaf, whole.vector, whole.given)
-        whole.given = 0
+        sorter.give_to(leaf, bundle.vector, bundle.given)
+        bundle.given = 0
     given.clear()
 
 
