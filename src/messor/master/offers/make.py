@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 
 from messor.allocator.interfaces import Allocator
 from messor.master.flags import MasterFlags
@@ -36,6 +35,17 @@ MULTI_ROLE: int = v0.FrameworkInfo.Capability.MULTI_ROLE
 REFINEMENT: int = v0.FrameworkInfo.Capability.RESERVATION_REFINEMENT
 
 NOTHING: dict[int, bytes] = {}
+
+
+class _Heads(dict[int, bytes]):
+    """Tag and length before an offer in field 1 of ResourceOffersMessage, by length."""
+
+    def __missing__(self, size: int) -> bytes:
+        head = self[size] = b"\n" + varint(size)
+        return head
+
+
+HEADS = _Heads()
 
 Offered = Mapping[str, Mapping[str, Resources]]
 """Resources by agent id by role."""
@@ -115,14 +125,13 @@ class OfferMaker(Component):
         prefixes = [agent.offer_prefix or self._prefix(agent) for agent in agents]
         numbers = [b"%d" % number for number in range(batch.first, self.state.next_offer)]
         id_heads = [self._id_heads[len(number)] for number in numbers]
+        shared = len(owner)
         heads = [
-            _head(len(owner) + len(id_head) + len(number) + len(prefix) + len(encoding))
+            HEADS[shared + len(id_head) + len(number) + len(prefix) + len(encoding)]
             for id_head, number, prefix, encoding in zip(id_heads, numbers, prefixes, encodings, strict=True)
         ]
-        owners = itertools.repeat(owner)
-        offers += itertools.chain.from_iterable(
-            zip(heads, id_heads, numbers, owners, prefixes, encodings, strict=False)
-        )
+        pieces = zip(heads, id_heads, numbers, itertools.repeat(owner), prefixes, encodings, strict=False)
+        offers += itertools.chain.from_iterable(pieces)
         pids += [agent.pid_field for agent in agents]
 
     def _active_only(self, framework_id: str, offered: Mapping[str, Resources]) -> dict[str, Resources]:
@@ -180,12 +189,6 @@ def _owner(framework: FrameworkRecord, role: str | None) -> bytes:
         owner += nested(10, nested(1, role.encode()))
     framework.offer_owners[role] = owner
     return owner
-
-
-@lru_cache(maxsize=4096)
-def _head(size: int) -> bytes:
-    """Encode tag and length before an offer in field 1 of ResourceOffersMessage."""
-    return b"\n" + varint(size)
 
 
 def _encode(resources: Resources, form: int) -> bytes:
