@@ -453,6 +453,7 @@ def test_s33_a_message_goes_straight_to_an_agent_on_which_something_was_launched
     task = builders.task("t")
     task.slave_id.value = "A"
     play.driver.launchTasks("O1", [task])
+    play.wait_call(Call.ACCEPT)
     if lost:
         play.master.agent_lost("A")
         play.heard.wait("slaveLost")
