@@ -181,6 +181,44 @@ def test_a_reset_ends_a_stream_on_both_sides(rig: Rig) -> None:
     assert rig.server.gone == 1
 
 
+def test_a_request_may_arrive_twice(rig: Rig) -> None:
+    """One is answered."""
+    rig.world.network.repeat_request(after=1)
+    first = rig.begin(rig.connection.request("POST", "/server/echo", {}, b"a"))
+    rig.world.settle()
+    second = rig.begin(rig.connection.request("POST", "/server/echo", {}, b"b"))
+    rig.world.settle()
+    assert rig.server.asked == ["a", "b", "b"]
+    assert [reply.body for reply in (*first, *second)] == [b"a!", b"b!"]
+
+
+def test_requests_and_chunks_between_severed_machines_are_lost(rig: Rig) -> None:
+    """The client hears of it when the connection is given up."""
+    rig.read_events()
+    rig.world.network.sever(rig.client, rig.process)
+    assert rig.server.pipe is not None
+    rig.server.pipe.write(b"two")
+    results = rig.begin(rig.connection.request("POST", "/server/echo", {}, b"a"))
+    rig.world.advance(30)
+    assert (rig.chunks, rig.server.asked, results) == ([b"one"], [], [])
+    rig.world.network.mend()
+    rig.world.settle()
+    assert isinstance(results[0], ConnectionLost)
+    assert isinstance(rig.ended, ConnectionLost)
+
+
+def test_one_process_s_connections_may_break_alone(rig: Rig) -> None:
+    """Other processes keep theirs."""
+    rig.read_events()
+    rig.world.network.reset_http(rig.process)
+    rig.world.settle()
+    assert rig.ended is None
+    rig.world.network.reset_http(rig.client)
+    rig.world.settle()
+    assert isinstance(rig.ended, ConnectionLost)
+    assert rig.server.gone == 1
+
+
 def test_a_request_into_a_partition_times_out(rig: Rig) -> None:
     """No connection, no answer."""
     rig.world.network.partition([rig.client], [rig.process])

@@ -116,6 +116,51 @@ def test_a_partition_may_also_delay_as_tcp_does(pair: Pair) -> None:
     assert pair.actors[1].received == ["a", "b", "c"]
 
 
+def test_what_is_in_flight_when_a_partition_heals_does_not_overtake_what_was_held(pair: Pair) -> None:
+    """TCP delivers in the order sent."""
+    pair.world.network.retransmits = True
+    pair.world.network.partition([pair.hosts[0]], [pair.hosts[1]])
+    pair.say("held")
+    pair.world.advance(30)
+    pair.say("in flight")
+    pair.world.network.heal()
+    pair.say("afterwards")
+    pair.world.settle()
+    assert pair.actors[1].received == ["held", "in flight", "afterwards"]
+
+
+def test_between_severed_machines_everything_is_lost_until_both_notice(pair: Pair) -> None:
+    """That is how long it takes TCP to give a connection up."""
+    pair.actors[0].link(pair.actors[1].upid)
+    pair.actors[1].link(pair.actors[0].upid)
+    pair.world.network.retransmits = True
+    pair.say("in flight")
+    pair.world.network.sever(pair.hosts[0], pair.hosts[1])
+    pair.say("lost")
+    pair.world.advance(30)
+    assert (pair.actors[0].lost, pair.actors[1].lost) == ([], [])
+    pair.world.network.mend()
+    pair.world.settle()
+    assert pair.actors[0].lost == [pair.actors[1].upid]
+    assert pair.actors[1].lost == [pair.actors[0].upid]
+    pair.say("afterwards")
+    pair.world.settle()
+    assert pair.actors[1].received == ["afterwards"]
+
+
+def test_a_message_may_be_lost_with_its_connection(pair: Pair) -> None:
+    """The sender hears of the end of the connection, not of the message."""
+    pair.actors[0].link(pair.actors[1].upid)
+    watch = pair.world.network.break_at(internal.SubmitSchedulerRequest)
+    pair.say("a")
+    pair.world.settle()
+    pair.say("b")
+    pair.world.settle()
+    assert [message.name for message in watch.messages] == ["a"]
+    assert pair.actors[0].lost == [pair.actors[1].upid]
+    assert pair.actors[1].received == ["b"]
+
+
 def test_a_one_way_partition_lets_the_other_direction_through(pair: Pair) -> None:
     """Half-broken networks exist."""
     pair.world.network.partition([pair.hosts[0]], [pair.hosts[1]], one_way=True)
