@@ -16,6 +16,7 @@ from messor.local.cluster import LocalAgent, LocalCluster
 from messor.local.daemons import Daemon
 from messor.local.probe import get_json
 from messor.operator import BlockingMasterClient, Refused, master_calls
+from messor.testing.guardian import Guardian
 
 POLL_SECONDS = 0.02
 ATTEMPTS = 3
@@ -33,6 +34,7 @@ class Mesos:
         self._local = local
         self.master = master
         """The address as drivers want it, ``host:port``."""
+        self._guardian = Guardian(local.work_dir) if local is not None else None
         self._offsets: dict[Path, int] = {}
         self._known: frozenset[str] = frozenset()
 
@@ -202,12 +204,18 @@ class Mesos:
                 except Refused:  # it ended by itself meanwhile
                     continue
 
+    def keep(self) -> None:
+        """Let the cluster live on when this process ends."""
+        if self._guardian is not None:
+            self._guardian.dismiss()
+
     def stop(self) -> None:
         """Stop a cluster of ours, tasks included."""
         if self._local is not None:
             for part in (self._local.master_process, *self._local.agents):
                 self.thaw(part)
             self._local.stop()
+        self.keep()  # there is nothing left to guard
 
     def report(self) -> list[tuple[str, str]]:
         """Give the ends of logs and sandboxes, as (title, text)."""

@@ -92,6 +92,7 @@ def _is_kept(request: pytest.FixtureRequest, cluster: Mesos) -> bool:
     kept = request.config.stash[KEPT]
     if request.config.getoption("--mesos-keep") and request.node.stash.get(FAILED, False) and cluster not in kept:
         kept.append(cluster)
+        cluster.keep()
     return cluster in kept
 
 

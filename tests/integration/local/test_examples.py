@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +162,29 @@ def test_a_simulated_day_passes_in_seconds() -> None:
     """A job an hour, and eight lost masters."""
     said = ends_well(str(EXAMPLES / "simulated_framework.py"), "3")
     assert "24 jobs, 8 reconnections, 24 virtual hours" in said
+
+
+def test_a_simulated_cluster_loses_nothing_with_an_agent() -> None:
+    """Five minutes, and the last messages of them."""
+    said = ends_well(str(EXAMPLES / "simulated_cluster.py"), "3")
+    assert "StatusUpdateAcknowledgementMessage" in said
+
+
+def test_every_example_is_run_by_a_test() -> None:
+    """An example that nobody runs is soon wrong."""
+    tests = "".join(path.read_text() for path in Path(__file__).resolve().parents[2].rglob("test_*.py"))
+    examples = [path for path in EXAMPLES.iterdir() if path.suffix == ".py" or path.is_dir()]
+    missing = [path.name for path in examples if path.stem not in tests and not path.name.startswith("__")]
+    assert missing == []
+    assert len(examples) >= 10
+
+
+def test_every_program_in_the_guide_is_python() -> None:
+    """Parts of programs, too."""
+    for page in (EXAMPLES.parent / "docs" / "guide").glob("*.md"):
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+            source = "async def main():\n" + textwrap.indent(block, "    ") if block.startswith("async with") else block
+            compile(source, str(page), "exec")
 
 
 def test_the_pytest_example_passes(tmp_path: Path) -> None:

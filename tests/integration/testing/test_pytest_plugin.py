@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -177,6 +180,60 @@ def stop_kept(work_dir: Path) -> None:
             while folder.exists() and b"Z" not in (folder / "stat").read_bytes().split(b") ")[-1][:1]:
                 pass
     kill_leftovers(work_dir / "agent-0" / "runtime")
+
+
+ENDLESS = """
+import time
+from pathlib import Path
+from scheduler import launch
+
+def test_it(mesos):
+    launch(mesos.master, "t", "sleep 1000", leave=True)
+    mesos.wait_task("t", "TASK_RUNNING")
+    Path("running").write_text("")
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["INT", "TERM", "KILL"])
+def test_nothing_is_left_behind_by_tests_that_are_killed(project: pytest.Pytester, number: int) -> None:
+    """CI systems do that; not even a task or a folder stays."""
+    project.makepyfile(ENDLESS)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+    process = subprocess.Popen(
+        command, cwd=project.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        eventually((project.path / "running").exists, "the task to run")
+        process.send_signal(number)
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    eventually(lambda: not anything_left(), "the end of everything")
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    """Poll until something is true."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"waited 60 s for {what}: {anything_left()}"
+        time.sleep(0.05)
+
+
+def anything_left() -> list[str]:
+    """Processes that work in, or were started for, the temporary folder of this test, and clusters' folders in it."""
+    folder = os.environ["MESSOR_TEST_TMP"]
+    found = [str(path) for path in Path(folder).glob("messor-*")]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            where = os.readlink(process / "cwd")
+        except OSError:
+            continue
+        if folder in line or where.startswith(folder):
+            found.append(line)
+    return found
 
 
 def test_an_existing_cluster_is_used_and_not_broken(project: pytest.Pytester) -> None:
