@@ -125,7 +125,7 @@ class Pool:
         """
         even = []
         for index, milli, size in self.vector(scalars):
-            if milli % 1000 or (size != math.inf and not size.is_integer()) or size > _EXACT:
+            if milli % 1000 or (size != math.inf and (size > _EXACT or not size.is_integer())):
                 return None
             even.append((index, milli, size * 1000.0))
         return tuple(even)

@@ -437,6 +437,25 @@ def test_reserving_what_was_offered_changes_the_agents_total() -> None:
     assert world.round() == {("f2", "b", "s0"): "cpus:1; mem:100"}
 
 
+def test_what_is_handed_out_whole_comes_back_in_parts() -> None:
+    """Books of an agent that is all one framework's are kept short until they need to be longer."""
+    world = World()
+    world.framework("f1", "a")
+    world.agent("s0", "cpus:4;mem:100")
+    world.round()
+    agent = world.books.agents["s0"]
+    offered = agent.out["f1"]
+    part = parse_resources("cpus:1;mem:10").allocated_to("a")
+    assert (agent.held_by("f1"), agent.held_by("f2"), agent.available) == (offered, EMPTY, EMPTY)
+    world.books.recover_resources("f1", "s0", part, None, 1.0, is_allocated=False)
+    assert (agent.out, str(agent.available)) == ({"f1": offered - part}, "cpus:1; mem:10")
+    world.books.update_agent("s0", agent.info, parse_resources("cpus:6;mem:100"), None)
+    assert world.round() == {("f1", "a", "s0"): "cpus:3; mem:10"}
+    world.decline("f1", "s0")
+    assert (agent.out, agent.held_by("f1"), agent.out_total, agent.available) == ({}, EMPTY, EMPTY, agent.total)
+    assert world.round() == {("f1", "a", "s0"): "cpus:6; mem:100"}
+
+
 def test_an_operator_converts_only_what_nobody_holds() -> None:
     """S103."""
     world = World()

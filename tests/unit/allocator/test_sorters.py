@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
+
+import pytest
 
 from messor.allocator.drf_sorter import DrfSorter
 from messor.allocator.random_sorter import RandomSorter
@@ -202,3 +205,32 @@ def test_random_order_follows_weights() -> None:
     firsts = Counter(order[0] for order in orders)
     assert firsts["heavy"] > 200
     assert set(firsts) == {"heavy", "light", "deep/er"}
+
+
+@pytest.mark.parametrize("clients", [("a", "b", "c"), ("a", "b/x", "b/y/z", "c/u", "c"), ("a",)])
+@pytest.mark.parametrize("pool", ["cpus:700;mem:90000;disk:1000000", "cpus:700.5;mem:90000.25;disk:1000000"])
+def test_the_quick_way_of_rounds_gives_to_the_same_clients(clients: tuple[str, ...], pool: str) -> None:
+    """``give`` is ``first`` and ``allocated``: the same order, sums and shares to the last bit, thousandths or not."""
+    quick, plain = sorter(pool, *clients), sorter(pool, *clients)
+    chance = random.Random(3)
+    parts = [
+        parse_resources(text)
+        for text in ("cpus:4;mem:64", "cpus:1;disk:7", "mem:300", "cpus:0.1;mem:8", "cpus:0.3;mem:0.7", "gpus:1")
+    ]
+    for which in [chance.choice(parts[:3]) for _ in range(60)] + [chance.choice(parts) for _ in range(120)]:
+        scalars = which.scalars()
+        client = plain.sort()[0]
+        plain.allocated(client, "s", which)
+        assert quick.give(quick.pool.vector(scalars), quick.pool.even_vector(scalars)).client == client
+        assert quick.share(client) == plain.share(client)
+        assert quick.allocation(client) == plain.allocation(client)
+    assert quick.sort() == plain.sort()
+
+
+def test_only_whole_units_are_even() -> None:
+    """Shares of anything with thousandths are rounded as the original rounds them."""
+    pool = Pool(("disk",))
+    pool.add(parse_resources("cpus:10;mem:100.5;disk:7").scalars())
+    assert pool.even_vector(parse_resources("cpus:2;disk:1").scalars()) == ((0, 2000, 10000.0), (2, 1000, math.inf))
+    assert pool.even_vector(parse_resources("cpus:2.5").scalars()) is None
+    assert pool.even_vector(parse_resources("cpus:2;mem:1").scalars()) is None
