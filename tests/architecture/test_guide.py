@@ -133,7 +133,7 @@ HASKELL = words(
 NEEDED = {
     "asyncio": set(aio.__all__)
     - {"Event", "Outcome", "What", "executor_events", "renewed", "Part", "accept_across", "share_out"}
-    | public(aio.Scheduler) - {"renew"},
+    | public(aio.Scheduler),
     "native": {
         name
         for holder in (

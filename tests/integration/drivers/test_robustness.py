@@ -132,6 +132,26 @@ def test_giving_up_waiting_for_an_answer_harms_nothing(
 
 
 @ALL
+def test_a_new_connection_may_be_asked_for(cluster: LocalCluster, transport: str) -> None:
+    """As upstream's library has it for those who doubt their connection (C12)."""
+
+    async def main() -> None:
+        async with aio.Scheduler("doubts", cluster.master, transport=transport) as scheduler:
+            await until(scheduler, is_a(aio.Registered))
+            framework_id = scheduler.framework_id
+            for _ in range(2):
+                scheduler.reconnect()
+                assert not scheduler.is_connected
+                await until(scheduler, is_a(aio.Disconnected))
+                await until(scheduler, is_a(aio.Reregistered))
+            assert scheduler.framework_id == framework_id
+            assert await asyncio.wait_for(scheduler.kill("nobody"), SECONDS)
+            scheduler.stop()
+
+    asyncio.run(main())
+
+
+@ALL
 def test_an_exception_in_a_callback_leaves_the_tasks_running(cluster: LocalCluster, transport: str) -> None:
     """The driver stops with ``error``; the framework stays; a successor takes over under its id."""
     cluster.wait_for_agents(1, SECONDS)

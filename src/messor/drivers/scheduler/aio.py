@@ -179,6 +179,10 @@ class Scheduler:
             self._session.stop(failover=failover)
             self._queue.end()
 
+    def reconnect(self) -> None:
+        """Give the connection up and subscribe again on a new one: Disconnected and then Reregistered follow."""
+        self._session.reconnect()
+
     def renew(self) -> None:
         """Start over as a new framework under a new id: what is left to do after FrameworkRemoved.
 

@@ -57,6 +57,8 @@ class SchedulerSession(Actor):
         self.framework = v0.FrameworkInfo()
         self.framework.CopyFrom(framework)
         self.master: v0.MasterInfo | None = None
+        self._leader: v0.MasterInfo | None = None
+        """Who leads, as the detector said it; ``master`` is how that master describes itself."""
         self._detector = detector
         self._transport = transport
         self._listener = listener
@@ -125,7 +127,7 @@ class SchedulerSession(Actor):
     def _detected(self, leader: v0.MasterInfo | None) -> None:
         """Follow a new leader; any change while connected counts as a disconnection (S3)."""
         self._lose_connection()
-        self.master = leader
+        self.master = self._leader = leader
         if leader is None:
             log.info("No master leads; waiting for one")
             self._transport.disconnect()
@@ -255,6 +257,12 @@ class SchedulerSession(Actor):
             self._retry = retry or self.host.clock.after(self._backoff.next(), self._subscribe)
         elif retry is not None:
             retry.cancel()
+
+    def reconnect(self) -> None:
+        """Give the connection up and subscribe again on a new one, to the same leader (C12)."""
+        if self._running and self._leader is not None:
+            self._transport.connect(self._leader)
+            self.on_broken("a new connection was asked for")
 
     def _fail(self, message: str) -> None:
         if self._running:
