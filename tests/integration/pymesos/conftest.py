@@ -152,6 +152,10 @@ class Heard:
         """Names of the callbacks so far."""
         return [name for name, _ in self.calls]
 
+    def wait_count(self, count: int, what: str) -> None:
+        """Wait for so many callbacks in all."""
+        wait_for(lambda: len(self.calls) >= count, f"{what}, heard {self.names()}")
+
     def wait(self, name: str, count: int = 1) -> tuple[Any, ...]:
         """Wait for a callback and give the arguments of the latest."""
         wait_for(lambda: self.names().count(name) >= count, f"{count} × {name}, heard {self.names()}")
