@@ -466,6 +466,8 @@ class DrfSorter:
         if self._rebuild or self._version != self.pool.version:
             self._rebuild_heaps()
             return
+        if not self._stale:
+            return
         stale, self._stale = self._stale, []
         parents: dict[int, tuple[Node, list[Node]]] = {}
         for node in stale:

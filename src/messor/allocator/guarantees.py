@@ -64,11 +64,12 @@ class _Queue:
     def __init__(self, current: Round, quota: RoundQuota) -> None:
         self._sorter = current.books.role_sorter
         self._quota = quota
-        names = [name for name in self._sorter.sort() if top_level(name) in quota.unsatisfied]
-        # Shares of nested roles depend on each other, and random orders are drawn anew for every agent.
-        self._is_simple = current.books.is_drf and not any("/" in name for name in names)
         self._heap: list[tuple[tuple[float, int, str], str]] = []
-        if self._is_simple:
+        # Shares of nested roles depend on each other, and random orders are drawn anew for every agent.
+        self._is_simple = False
+        if current.books.is_drf:
+            names = [name for name in self._sorter.active if top_level(name) in quota.unsatisfied]
+            self._is_simple = not any("/" in name for name in names)
             self._heap = [(self._sorter.order_key(name), name) for name in names]
             heapify(self._heap)
 

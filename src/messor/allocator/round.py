@@ -18,7 +18,7 @@ from messor.allocator.drf_sorter import DrfSorter, Node
 from messor.allocator.frameworks import Framework
 from messor.allocator.guarantees import serve_guarantees
 from messor.allocator.interfaces import Offers
-from messor.allocator.round_quota import RoundQuota, top_level
+from messor.allocator.round_quota import RoundQuota, charge, top_level
 from messor.model.quantities import Quantities
 from messor.model.resources import EMPTY, Resources
 from messor.model.roles import is_subrole
@@ -91,7 +91,8 @@ class Round:
             elif whole is None or whole.available is not agent.available:
                 whole = self._whole(agent, role)
             if whole is None or not whole.bundle.enough:
-                _book(role_sorter, alone, unbooked)
+                if unbooked:
+                    _book(role_sorter, alone, unbooked)
                 self.share_out(agent)
                 continue
             bundle = whole.bundle
@@ -319,7 +320,9 @@ class Round:
         agent.take(framework.id, plain, marked, everything=plain is agent.available)
         if self.quota is not None:
             self.quota.took(role, plain)
-            books.charge_held(marked, 1)
+            held = books.held.get(top_level(role))
+            if held is not None:
+                charge(held, plain, 1)
         books.role_sorter.allocated(role, agent.id, plain)
         books.sorters[role].allocated(framework.id, agent.id, plain)
         by_agent = self.offers.setdefault(framework.id, {}).setdefault(role, {})

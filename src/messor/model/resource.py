@@ -10,6 +10,8 @@ are *whole*: the amount belongs to the identity, and the bag counts copies of it
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
+from operator import attrgetter
 from weakref import WeakValueDictionary
 
 from messor.errors import InvalidRequest
@@ -108,9 +110,7 @@ class Kind:
         base = self.unallocated
         known = base._allocations.get(role)
         if known is None:
-            shape = base.shape()
-            shape.allocation_info.role = role
-            known = _intern_allocated(shape, base)
+            known = _intern_allocated(base, role)
             if len(base._allocations) > _ROLES_LIMIT:  # roles come and go; kinds of gone roles must not pile up
                 base._allocations.clear()
             base._allocations[role] = known
@@ -191,6 +191,7 @@ _COPIED = (
     "value_type",
 )
 """What a kind has in common with the one that carries an allocation mark."""
+_facts = attrgetter(*_COPIED)
 
 _ROLES_LIMIT = 4096
 _kinds: WeakValueDictionary[bytes, Kind] = WeakValueDictionary()
@@ -264,24 +265,39 @@ def _intern(shape: v0.Resource, unit: Amount | None) -> Kind:
     return kind
 
 
-def _intern_allocated(shape: v0.Resource, base: Kind) -> Kind:
-    """Give the kind of a shape that is that of another but for the allocation mark: copying costs less than reading."""
-    exact = shape.SerializePartialToString() + (b"" if base.unit is None else b"|" + repr(base.unit).encode())
-    kind = _kinds.get(exact)
-    if kind is None:
+def _intern_allocated(base: Kind, role: str) -> Kind:
+    """Give the kind that is another one but for the allocation mark: copying costs less than reading."""
+    if not base.tail and base.unit is None:
+        tail = _allocation(role)
+    else:
+        shape = base.shape()
+        shape.allocation_info.role = role
+        exact = shape.SerializePartialToString()
         if base.__class__ is not Kind or base.unit is not None or not exact.startswith(base.head):
             return _intern(shape, base.unit)
+        tail = exact[len(base.head) :]
+    exact = base.head + tail
+    kind = _kinds.get(exact)
+    if kind is None:
         kind = Kind.__new__(Kind)
-        for name in _COPIED:
-            setattr(kind, name, getattr(base, name))
+        for name, fact in zip(_COPIED, _facts(base), strict=True):
+            setattr(kind, name, fact)
         kind.canonical = exact
-        kind.allocation_role = shape.allocation_info.role
-        kind.tail = exact[len(base.head) :]
+        kind.allocation_role = role
+        kind.tail = tail
         kind._old_tail = None
         kind._allocations = {}
         kind._frames = {}
         _kinds[exact] = kind
     return kind
+
+
+@lru_cache(maxsize=4096)
+def _allocation(role: str) -> bytes:
+    """Encode field 11 of a Resource: its allocation to a role."""
+    data = role.encode()
+    data = b"\n" + varint(len(data)) + data
+    return b"Z" + varint(len(data)) + data
 
 
 def _canonical(shape: v0.Resource, unit: Amount | None) -> bytes:
