@@ -24,6 +24,8 @@ KEPT = pytest.StashKey["list[Mesos]"]()
 
 SHARED_AGENTS = 2
 
+MARKER_ARGUMENTS = ("agents", "attributes", "resources", "master_flags", "agent_flags")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
@@ -75,6 +77,10 @@ def mesos(request: pytest.FixtureRequest) -> Iterator[Mesos]:
         cluster = Mesos.existing(master)
     else:
         arguments: dict[str, Any] = marker.kwargs if marker is not None else {}
+        unknown = [name for name in arguments if name not in MARKER_ARGUMENTS]
+        if unknown:
+            takes = ", ".join(MARKER_ARGUMENTS)
+            pytest.fail(f"the marker mesos takes no '{unknown[0]}'; it takes {takes}", pytrace=False)
         cluster = Mesos.started(*(marker.args if marker is not None else ()), **arguments)
     try:
         cluster.begin()

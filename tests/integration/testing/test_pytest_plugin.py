@@ -283,6 +283,22 @@ def test_loading_the_plugin_loads_nothing_else() -> None:
     assert loaded == ["messor.testing", "messor.testing.pytest_plugin"]
 
 
+def test_a_misspelt_argument_of_the_marker_is_named(project: pytest.Pytester) -> None:
+    """With those it has."""
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.mesos(atributes="rack:a")
+        def test_it(mesos):
+            raise AssertionError("it ran")
+        """
+    )
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["the marker mesos takes no 'atributes'; it takes agents, attributes, *"])
+
+
 def test_the_marker_is_listed(project: pytest.Pytester) -> None:
     """``pytest --markers`` tells what it takes."""
     project.runpytest_subprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.mesos(agents=1, attributes=*"])
