@@ -261,7 +261,9 @@ class Desk:
         )
         demand = Demand(state=state, allocator=allocator, metrics=metrics, rescinder=rescinder)
         self.performer = performer = Performer(state=state, outbox=outbox, metrics=metrics, host=host)
-        self.operation_updates = OperationUpdates(state=state, outbox=outbox, metrics=metrics, host=host)
+        self.operation_updates = OperationUpdates(
+            state=state, outbox=outbox, allocator=allocator, metrics=metrics, host=host
+        )
         accepts = Accepts(
             state=state, outbox=outbox, allocator=allocator, metrics=metrics, updates=updates, rescinder=rescinder,
             performer=performer,

@@ -167,7 +167,9 @@ class Master(Actor):
         self.kills = Kills(state=state, outbox=outbox, metrics=metrics, reconciliation=self.reconciliation)
         self.executors = Executors(state=state, outbox=outbox, allocator=self.allocator, metrics=metrics)
         self.performer = Performer(state=state, outbox=outbox, metrics=metrics, host=host)
-        self.operation_updates = OperationUpdates(state=state, outbox=outbox, metrics=metrics, host=host)
+        self.operation_updates = OperationUpdates(
+            state=state, outbox=outbox, allocator=self.allocator, metrics=metrics, host=host
+        )
         self.operation_reconciliation = OperationReconciliation(state=state, outbox=outbox, metrics=metrics)
 
     def _build_offers(self) -> None:

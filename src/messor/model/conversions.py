@@ -14,6 +14,9 @@ from messor.protos import v0
 
 _Operation = v0.Offer.Operation
 
+DISK_OPERATIONS = (_Operation.CREATE_DISK, _Operation.DESTROY_DISK)
+"""What only a resource provider can carry out: nobody else knows what comes out of it, or whether anything does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
@@ -74,6 +77,38 @@ def conversions_of(operation: v0.Offer.Operation) -> list[Conversion]:
     if kind == _Operation.UNKNOWN:
         raise InvalidRequest("Unknown operation")
     raise InvalidRequest("Operation not supported")
+
+
+def disk_source(operation: v0.Offer.Operation) -> v0.Resource:
+    """Give what a CREATE_DISK or DESTROY_DISK consumes."""
+    is_made = operation.type == _Operation.CREATE_DISK
+    return operation.create_disk.source if is_made else operation.destroy_disk.source
+
+
+def provider_of(operation: v0.Offer.Operation) -> str | None:
+    """Give the resource provider whose resources an operation is about, None when they are the agent's own.
+
+    All of them are of the same one: operations that mix them are refused. Raises InvalidRequest for launches, and when
+    the operation is about nothing.
+    """
+    kind = operation.type
+    if kind in DISK_OPERATIONS:
+        first = disk_source(operation)
+    elif kind == _Operation.GROW_VOLUME:
+        first = operation.grow_volume.volume
+    elif kind == _Operation.SHRINK_VOLUME:
+        first = operation.shrink_volume.volume
+    else:
+        listed = {
+            _Operation.RESERVE: operation.reserve.resources,
+            _Operation.UNRESERVE: operation.unreserve.resources,
+            _Operation.CREATE: operation.create.volumes,
+            _Operation.DESTROY: operation.destroy.volumes,
+        }.get(kind)
+        if not listed:
+            raise InvalidRequest("Operation contains no resources")
+        first = listed[0]
+    return first.provider_id.value if first.HasField("provider_id") else None
 
 
 def plain_disk(volume: v0.Resource) -> Resources:

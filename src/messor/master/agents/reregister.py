@@ -181,7 +181,10 @@ class Reregistration(Component):
         self.state.signals.agent_returned(agent)
 
     def _refresh(self, agent: AgentRecord, message: internal.ReregisterSlaveMessage, total: Resources) -> None:
-        """Note what may have changed while the agent was away; oversubscribed resources stay as they were."""
+        """Note what may have changed while the agent was away.
+
+        Oversubscribed resources and those of resource providers stay as they were until the agent tells of them.
+        """
         agent.info = own_info(message.slave)
         agent.version = message.version
         agent.capabilities = frozenset(capability.type for capability in message.agent_capabilities)
@@ -193,7 +196,7 @@ class Reregistration(Component):
             agent.checkpointed = Resources.of(message.checkpointed_resources)
         else:
             total = apply_checkpointed(Resources.of(message.slave.resources), agent.checkpointed.messages())
-        agent.total = total + agent.total.revocable()
+        agent.update_total(total + agent.total.filter(lambda kind: kind.is_revocable or kind.provider_id is not None))
 
     # --- agents without a record -------------------------------------------------------------------------------------
 

@@ -154,6 +154,10 @@ def agent_message(agent: AgentRecord) -> v1_master.Response.GetAgents.Agent:
         message.drain_info.CopyFrom(agent.drain)
     if agent.drain_began is not None:
         message.estimated_drain_start_time.nanoseconds = int(agent.drain_began) * 10**9  # whole seconds, as in Mesos
+    for provider in agent.providers.values():
+        message.resource_providers.add(
+            resource_provider_info=provider.info, total_resources=_shown(agent.of_provider(provider.id))
+        )
     for capability in sorted(agent.capabilities):
         message.capabilities.add().type = capability  # type: ignore[assignment]  # enum values are plain ints
     result: v1_master.Response.GetAgents.Agent = evolve(message)
@@ -167,6 +171,7 @@ def hide_resources(agent: v1_master.Response.GetAgents.Agent, viewer: Viewer) ->
         agent.total_resources,
         agent.allocated_resources,
         agent.offered_resources,
+        *(provider.total_resources for provider in agent.resource_providers),
     ):
         _hide(resources, viewer)
 

@@ -34,6 +34,10 @@ class FrameworkRecovery(Component):
         copy.CopyFrom(info)
         framework = new_record(copy, self.flags)
         self.state.add_framework(framework)
-        self.allocator.add_framework(framework.id, copy, {}, active=False, suppressed_roles=frozenset())
+        # What its operations keep was taken out of the agents' totals as long as it was not known (S98).
+        for agent_id, resources in framework.used.items():
+            self.allocator.add_resource_provider(agent_id, resources.unallocated(), {})
+        used = dict(framework.used)
+        self.allocator.add_framework(framework.id, copy, used, active=False, suppressed_roles=frozenset())
         self.state.signals.framework_added(framework)
         return framework

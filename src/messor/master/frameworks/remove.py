@@ -100,7 +100,9 @@ class FrameworkRemoval(Component):
         framework.unregistered_at = self.clock.now()
         framework.become(FrameworkState.COMPLETED)
         self.allocator.remove_framework(framework.id)
-        self.state.complete_framework(framework)
+        for agent_id in sorted(self.state.complete_framework(framework)):
+            agent = self.state.agents[agent_id]
+            self.allocator.update_agent(agent.id, agent.info, agent.total, agent.capabilities)
         framework.pid = pid  # completed frameworks still show where they were
         if pid is not None:
             self.outbox.unlink(pid)

@@ -13,15 +13,17 @@ from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
 from messor.master.validation.operations import (
     NO_UPDATES,
+    consumed_disk,
     operation_name,
     read_operation,
+    validate_agent_can,
     validate_feedback,
     validate_launch_id,
     validate_operation,
 )
 from messor.master.validation.task_groups import validate_group
 from messor.master.validation.tasks import validate_launch
-from messor.model.conversions import conversions_of
+from messor.model.conversions import DISK_OPERATIONS, conversions_of, disk_source
 from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 
@@ -101,8 +103,14 @@ class DryRun:
         if operation.type == Operation.RESERVE and operation.reserve.source:
             raise InvalidRequest(NO_UPDATES)
         if operation.HasField("id"):
-            validate_feedback(self.agent)
+            validate_feedback(operation, self.agent)
+        validate_agent_can(operation, self.agent)
         validate_operation(operation, self.framework, self.agent)
+        if operation.type in DISK_OPERATIONS:
+            if self.is_unlimited:
+                self._grant(Resources.of([disk_source(operation)]))
+            self.transaction.consume(consumed_disk(operation, self.transaction.remaining))
+            return
         steps = conversions_of(operation)
         if self.is_unlimited:
             for step in steps:

@@ -79,9 +79,13 @@ def _infer_type(check: v0.HealthCheck) -> None:
 
 
 def resource_versions(agent: AgentRecord, number: int) -> bytes:
-    """Encode an agent's resource version as the field ``resource_version_uuids`` of that number."""
+    """Encode the versions of an agent's and its providers' resources as ``resource_version_uuids`` of that number."""
     version = agent.resource_version
-    return b"" if version is None else nested(number, nested(2, nested(1, version)))
+    encoded = b"" if version is None else nested(number, nested(2, nested(1, version)))
+    for provider in agent.providers.values():
+        name, uuid = nested(1, provider.id.encode()), nested(1, provider.resource_version)
+        encoded += nested(number, nested(1, name) + nested(2, uuid))
+    return encoded
 
 
 class Launches:

@@ -1,4 +1,4 @@
-"""RESERVE, UNRESERVE, CREATE, DESTROY, GROW_VOLUME and SHRINK_VOLUME of an ACCEPT, on its running pool (M11)."""
+"""Operations of an ACCEPT that are no launches, on its running pool: reservations, volumes and disks (M11, V9)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from messor.master.metrics import MasterMetrics
 from messor.master.offers.rescind import Rescinder
 from messor.master.offers.transaction import Transaction
 from messor.master.operations.count import OperationCounts
-from messor.master.operations.perform import Performer
+from messor.master.operations.perform import Performer, known_provider
 from messor.master.outbox import Outbox
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
 from messor.master.validation.operations import (
     NO_UPDATES,
     NO_V0_FEEDBACK,
+    consumed_disk,
     operation_name,
     read_operation,
+    validate_agent_can,
     validate_feedback,
     validate_operation,
 )
-from messor.model.conversions import conversions_of
+from messor.model.conversions import DISK_OPERATIONS, conversions_of
 from messor.model.resources import Resources
 from messor.protos import internal, v0
 from messor.runtime.actor import Component
@@ -70,7 +72,7 @@ class Operating(Component):
             self.outbox.to_framework(framework, internal.FrameworkErrorMessage(message=NO_V0_FEEDBACK))
             return False
         try:
-            validate_feedback(agent)
+            validate_feedback(operation, agent)
         except InvalidRequest as error:
             self.drop(framework, operation, str(error))
             return False
@@ -79,6 +81,11 @@ class Operating(Component):
     def apply(self, operation: v0.Offer.Operation, transaction: Transaction) -> None:
         """Apply one operation, or tell the framework why not."""
         framework, agent = transaction.framework, transaction.agent
+        try:
+            validate_agent_can(operation, agent)
+        except InvalidRequest as error:
+            self.drop(framework, operation, str(error))
+            return
         try:
             validate_operation(operation, framework, agent)
         except InvalidRequest as error:
@@ -105,6 +112,10 @@ class Operating(Component):
 
     def _convert(self, operation: v0.Offer.Operation, transaction: Transaction) -> None:
         """Convert in the pool and have the agent do the same; raises InvalidRequest when the pool lacks something."""
+        if operation.type in DISK_OPERATIONS:
+            self._hand_over(operation, transaction)
+            return
+        known_provider(transaction.agent, operation)
         steps = conversions_of(operation)
         if operation.type in (Operation.GROW_VOLUME, Operation.SHRINK_VOLUME):
             (step,) = steps
@@ -117,6 +128,12 @@ class Operating(Component):
         else:
             transaction.convert(steps)
         self.performer.perform(transaction.agent, transaction.framework, operation, steps)
+
+    def _hand_over(self, operation: v0.Offer.Operation, transaction: Transaction) -> None:
+        """Leave it to a resource provider; raises InvalidRequest when the pool lacks what it consumes."""
+        consumed = consumed_disk(operation, transaction.remaining)
+        self.performer.hand_over(transaction.agent, transaction.framework, operation)
+        transaction.consume(consumed)
 
     def drop(self, framework: FrameworkRecord, operation: v0.Offer.Operation, why: str) -> None:
         """Refuse an operation; an HTTP framework that gave it an id hears of it."""

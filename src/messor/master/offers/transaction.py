@@ -65,6 +65,10 @@ class Transaction:
         self.shared = remaining.shared() if remaining.has_shared else EMPTY
         self.conversions += steps
 
+    def consume(self, resources: Resources) -> None:
+        """Take resources out of the pool that an operation keeps: they stay with the framework as offered."""
+        self.remaining -= resources
+
     def resize(self, step: Conversion) -> None:
         """Grow or shrink a volume that the pool holds."""
         self.remaining -= step.consumed

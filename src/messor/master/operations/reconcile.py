@@ -6,6 +6,7 @@ import logging
 
 from messor.master.metrics import MasterMetrics
 from messor.master.outbox import Outbox
+from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
 from messor.master.state.tables import MasterState
 from messor.protos import internal, v0, v0_scheduler
@@ -32,8 +33,36 @@ class OperationReconciliation(Component):
             for operation in framework.operations.values():
                 self._tell(framework, operation.shown_status())
             return
+        forwarded: dict[str, internal.ReconcileOperationsMessage] = {}
         for item in call.operations:
-            self._tell(framework, self._answer(framework, item))
+            agent = self._who_knows_better(framework, item)
+            if agent is None:
+                self._tell(framework, self._answer(framework, item))
+                continue
+            question = forwarded.setdefault(agent.id, internal.ReconcileOperationsMessage())
+            question.framework_id.value = framework.id
+            asked = question.operations.add(operation_id=item.operation_id)
+            asked.resource_provider_id.value = item.resource_provider_id.value
+        for agent_id, question in forwarded.items():
+            self.outbox.to_agent(self.state.agents[agent_id], question)
+
+    def _who_knows_better(
+        self, framework: FrameworkRecord, asked: v0_scheduler.Call.ReconcileOperations.Operation
+    ) -> AgentRecord | None:
+        """Give the agent to ask about an operation we do not know: of a provider that is not there but may come back.
+
+        None when there is none.
+        """
+        agent = self.state.agents.get(asked.slave_id.value)
+        if agent is None or not asked.HasField("resource_provider_id"):
+            return None
+        if asked.resource_provider_id.value in agent.providers:
+            return None
+        if not agent.has(v0.SlaveInfo.Capability.AGENT_OPERATION_FEEDBACK):
+            return None
+        if any(each.feedback_id == asked.operation_id.value for each in framework.operations.values()):
+            return None
+        return agent
 
     def _answer(
         self, framework: FrameworkRecord, asked: v0_scheduler.Call.ReconcileOperations.Operation

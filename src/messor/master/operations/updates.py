@@ -7,7 +7,9 @@ others are acknowledged here.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
+from messor.allocator.interfaces import Allocator
 from messor.errors import InvalidRequest
 from messor.master.metrics import MasterMetrics
 from messor.master.operations.count import OperationCounts
@@ -17,6 +19,7 @@ from messor.master.state.framework import FrameworkRecord
 from messor.master.state.operation import OperationRecord
 from messor.master.state.tables import MasterState
 from messor.model.resource_formats import upgrade_all
+from messor.model.resources import EMPTY, Resources, validate_resources
 from messor.model.task_states import is_terminal_operation
 from messor.protos import internal, v0, v0_scheduler
 from messor.runtime.actor import Component
@@ -34,9 +37,12 @@ ORPHANS_WAIT = 600.0
 class OperationUpdates(Component):
     """Follows operations from their report to its acknowledgement."""
 
-    def __init__(self, *, state: MasterState, outbox: Outbox, metrics: MasterMetrics, host: Host) -> None:
+    def __init__(
+        self, *, state: MasterState, outbox: Outbox, allocator: Allocator, metrics: MasterMetrics, host: Host
+    ) -> None:
         """Collaborators."""
         self.state = state
+        self.allocator = allocator
         self.outbox = outbox
         self.clock = host.clock
         self.counts = OperationCounts(metrics)
@@ -54,6 +60,10 @@ class OperationUpdates(Component):
         """Take an agent's report."""
         self._received.increment()
         wrong = bad_text(message)
+        if wrong is None and not message.HasField("operation_uuid"):
+            # The answer to a framework's question about an operation that we do not know.
+            self._forward(message.framework_id.value, message)
+            return
         agent = self.state.agents.get(message.slave_id.value)
         if wrong is not None or agent is None:
             self._invalid.increment()
@@ -64,10 +74,18 @@ class OperationUpdates(Component):
             self._invalid.increment()
             self._forward(message.framework_id.value, message)
             return
+        try:
+            converted = _converted(operation, message)
+        except InvalidRequest as error:
+            self._invalid.increment()
+            self.ignore(message, f"what {sender} says became of an operation is invalid: {error}")
+            return
         self._valid.increment()
         if operation.feedback_id is not None:
             message.status.operation_id.value = operation.feedback_id
         self._update(operation, message)
+        if operation.consumed and is_terminal_operation(operation.state):
+            self._settle(agent, operation, converted)
         self._answer(agent, operation, message)
 
     def _update(self, operation: OperationRecord, update: internal.UpdateOperationStatusMessage) -> None:
@@ -80,6 +98,36 @@ class OperationUpdates(Component):
         if not record.statuses or record.statuses[-1] != status:
             record.statuses.add().CopyFrom(status)
         log.info("Operation %s on agent %s is %s", operation.uuid.hex(), operation.agent_id, _name(status.state))
+
+    def _settle(self, agent: AgentRecord, operation: OperationRecord, converted: Resources | None) -> None:
+        """Book what became of what an operation kept; None: the agent's total has it already.
+
+        An orphan's part comes back to the agent's total only now.
+        """
+        consumed = operation.consumed
+        is_orphan = operation.is_orphan
+        self._free(agent, operation)
+        if converted is None:
+            return
+        total = agent.total
+        if operation.state == v0.OPERATION_FINISHED:
+            if not total.contains(consumed.unallocated()):
+                log.warning("Agent %s no longer has %s, which an operation converted", agent, consumed)
+                return
+            total = total - consumed.unallocated() + converted
+            agent.update_total(total)
+        elif not is_orphan:
+            return
+        self.allocator.update_agent(agent.id, agent.info, total, agent.capabilities)
+
+    def _free(self, agent: AgentRecord, operation: OperationRecord) -> None:
+        """Give back what an operation kept; the allocator hears of an orphan's when it hears of the agent's total."""
+        consumed = operation.consumed
+        self.state.release_operation(operation)
+        if consumed and not operation.is_orphan and operation.framework_id is not None:
+            self.allocator.recover_resources(
+                operation.framework_id, agent.id, consumed, None, is_allocated=operation.is_allocated
+            )
 
     def _answer(
         self, agent: AgentRecord, operation: OperationRecord, update: internal.UpdateOperationStatusMessage
@@ -98,6 +146,8 @@ class OperationUpdates(Component):
             message = internal.AcknowledgeOperationStatusMessage(
                 status_uuid=latest.uuid, operation_uuid=operation.message.uuid
             )
+            if operation.provider_id is not None:
+                message.resource_provider_id.value = operation.provider_id
             self.outbox.to_agent(agent, message)
         if is_over:
             self.remove(operation)
@@ -122,7 +172,8 @@ class OperationUpdates(Component):
         self.outbox.to_framework(framework, update)
 
     def remove(self, operation: OperationRecord) -> None:
-        """Forget an operation."""
+        """Forget an operation and free what it keeps; of an orphan's agent the allocator must hear the total."""
+        self._free(self.state.agents[operation.agent_id], operation)
         self.counts.ended(operation)
         self.state.remove_operation(operation)
         self.state.signals.operation_removed(operation)
@@ -137,26 +188,52 @@ class OperationUpdates(Component):
         listed: set[bytes] = set()
         for item in message.operations.operations:
             listed.add(item.uuid.value)
-            if item.uuid.value in agent.operations:
-                continue
-            copied = v0.Operation()
-            copied.CopyFrom(item)
-            copied.slave_id.value = agent.id
-            try:
-                upgrade_all(copied)
-            except InvalidRequest as error:
-                self.ignore(f"operation {item.uuid.value.hex()} of agent {agent.id}", str(error))
-                continue
+            if item.uuid.value not in agent.operations:
+                self.adopt(agent, item, None)
+        self.ask(agent, None, listed)
+
+    def adopt(self, agent: AgentRecord, item: v0.Operation, provider_id: str | None) -> OperationRecord | None:
+        """Take over an operation that only its agent knew; None when it is not one of the provider's."""
+        copied = v0.Operation()
+        copied.CopyFrom(item)
+        copied.slave_id.value = agent.id
+        try:
+            upgrade_all(copied)
             record = OperationRecord(copied)
-            self.state.add_operation(record)
-            self.counts.began(record)
+            if record.provider_id != provider_id:
+                raise InvalidRequest(f"it is one of resource provider {record.provider_id}")
+            if record.consumed and record.framework_id is None:
+                raise InvalidRequest("it is nobody's")
+        except InvalidRequest as error:
+            self.ignore(f"operation {item.uuid.value.hex()} of agent {agent.id}", str(error))
+            return None
+        self.state.add_operation(record)
+        self.counts.began(record)
+        return record
+
+    def ask(self, agent: AgentRecord, provider_id: str | None, listed: Collection[bytes]) -> None:
+        """Ask an agent for operations, its own or those of a provider on it, that it did not list.
+
+        They got lost, or are on their way.
+        """
         question = internal.ReconcileOperationsMessage()
-        for uuid in agent.operations:
-            if uuid not in listed:
-                question.operations.add().operation_uuid.value = uuid
+        for uuid, operation in agent.operations.items():
+            if operation.provider_id == provider_id and uuid not in listed:
+                asked = question.operations.add()
+                asked.operation_uuid.value = uuid
+                if provider_id is not None:
+                    asked.resource_provider_id.value = provider_id
         if question.operations:
             log.warning("Agent %s did not list %d operations: asking it", agent.id, len(question.operations))
             self.outbox.to_agent(agent, question)
+
+    def ended_in(self, agent: AgentRecord, operation: OperationRecord, status: v0.OperationStatus) -> None:
+        """Note how an operation ended whose outcome is in the totals an agent told at the same time.
+
+        It will report that, too, which must not count twice.
+        """
+        self._update(operation, internal.UpdateOperationStatusMessage(status=status))
+        self._settle(agent, operation, None)
 
     def agent_left(self, agent: AgentRecord, state: int | None, text: str) -> None:
         """Forget the operations of an agent; frameworks that want to hear are told the state, None means silence."""
@@ -165,6 +242,8 @@ class OperationUpdates(Component):
             if state is not None and framework is not None and operation.feedback_id is not None:
                 status = v0.OperationStatus(state=state, message=text, slave_id=agent.info.id)  # type: ignore[arg-type]
                 status.operation_id.value = operation.feedback_id
+                if operation.provider_id is not None:
+                    status.resource_provider_id.value = operation.provider_id
                 self._tell(framework, status)
             self.remove(operation)
 
@@ -186,6 +265,8 @@ class OperationUpdates(Component):
         self._valid_acknowledgements.increment()
         message = internal.AcknowledgeOperationStatusMessage(operation_uuid=operation.message.uuid)
         message.status_uuid.value = call.uuid
+        if operation.provider_id is not None:
+            message.resource_provider_id.value = operation.provider_id
         if any(
             status.uuid.value == call.uuid and is_terminal_operation(status.state)
             for status in operation.message.statuses
@@ -204,7 +285,10 @@ class OperationUpdates(Component):
             raise InvalidRequest(f"agent {call.slave_id.value} is not registered")
         if not agent.is_connected:
             raise InvalidRequest(f"agent {agent.id} is disconnected")
-        if not agent.has(v0.SlaveInfo.Capability.AGENT_OPERATION_FEEDBACK):
+        if call.HasField("resource_provider_id"):
+            if not agent.has(v0.SlaveInfo.Capability.RESOURCE_PROVIDER):
+                raise InvalidRequest(f"agent {agent.id} does not support resource providers")
+        elif not agent.has(v0.SlaveInfo.Capability.AGENT_OPERATION_FEEDBACK):
             raise InvalidRequest(f"agent {agent.id} does not support feedback on operations on its own resources")
         named = [each for each in framework.operations.values() if each.feedback_id == call.operation_id.value]
         if not named:
@@ -218,6 +302,20 @@ class OperationUpdates(Component):
     def _tell(self, framework: FrameworkRecord, status: v0.OperationStatus) -> None:
         if framework.is_http:
             self.outbox.to_framework(framework, internal.UpdateOperationStatusMessage(status=status))
+
+
+def _converted(operation: OperationRecord, update: internal.UpdateOperationStatusMessage) -> Resources:
+    """Read what an operation made of what it keeps, without allocation marks; raises InvalidRequest."""
+    status = update.latest_status if update.HasField("latest_status") else update.status
+    if not operation.consumed or status.state != v0.OPERATION_FINISHED:
+        return EMPTY
+    validate_resources(status.converted_resources)
+    upgrade_all(update)
+    converted = Resources.of(status.converted_resources).unallocated()
+    for kind in converted.kinds():
+        if kind.provider_id != operation.provider_id:
+            raise InvalidRequest(f"{converted} is not of resource provider {operation.provider_id}")
+    return converted
 
 
 def _name(state: int) -> str:

@@ -29,15 +29,25 @@ class Front:
     )
 
 
+class ProviderRecord:
+    """A resource provider on an agent; what it has is part of the agent's total, marked with its id."""
+
+    __slots__ = ("id", "info", "resource_version")
+
+    def __init__(self, info: v0.ResourceProviderInfo, resource_version: bytes) -> None:
+        """info carries its id."""
+        self.id = info.id.value
+        self.info = info
+        self.resource_version = resource_version
+
+
 class AgentRecord(Front):
     """A registered agent: one lifecycle state, and facts beside it."""
 
     def __init__(self, info: v0.SlaveInfo, pid: Upid, version: str, total: Resources) -> None:
         """info carries the agent id; total includes checkpointed (dynamic) resources."""
         self.id = sys.intern(info.id.value)  # one string for all who look it up: quicker to compare, and less memory
-        self.info = info
-        self.pid = pid
-        self.version = version
+        self.info, self.pid, self.version = info, pid, version
         self.total = total
         self.checkpointed = Resources()
         self.state = AgentState.JOINING
@@ -52,6 +62,8 @@ class AgentRecord(Front):
         self.capabilities: frozenset[int] = frozenset()
         """SlaveInfo.Capability.Type numbers."""
         self.resource_version: bytes | None = None
+        self.providers: dict[str, ProviderRecord] = {}
+        """The resource providers on it, by id."""
         self.registered_at = 0.0
         self.reregistered_at: float | None = None
         self.tasks: dict[str, dict[str, TaskRecord]] = {}
@@ -131,6 +143,14 @@ class AgentRecord(Front):
         self.checkpointed = total.filter(lambda kind: kind.is_dynamic or kind.is_persistent_volume)
         self.offer_prefix = None
         self.fragment = None
+
+    def of_provider(self, provider_id: str) -> Resources:
+        """Give what a resource provider has, with what operations keep whose framework is not known."""
+        found = self.total.filter(lambda kind: kind.provider_id == provider_id)
+        for operation in self.operations.values():
+            if operation.provider_id == provider_id and operation.is_orphan:
+                found += operation.consumed.unallocated()
+        return found
 
     def total_used(self) -> Resources:
         """Add up what all frameworks use here."""

@@ -82,11 +82,17 @@ def _operations(state: MasterState, agent: AgentRecord) -> Iterator[str]:
             yield f"operation {name} is {'' if operation.is_orphan else 'not '}an orphan, wrongly"
         if framework is not None and framework.operations.get(uuid) is not operation:
             yield f"operation {name} on agent {agent.id} is not one of framework {framework.id}"
+        if operation.provider_id is not None and operation.provider_id not in agent.providers:
+            yield f"operation {name} is of provider {operation.provider_id}, which is not on agent {agent.id}"
+    for kind in agent.total.kinds():
+        if kind.provider_id is not None and kind.provider_id not in agent.providers:
+            yield f"agent {agent.id} has resources of provider {kind.provider_id}, which is not on it"
 
 
 def _sums(agent: AgentRecord) -> Iterator[str]:
     """Check that what is counted as used and offered is right, and not more than there is."""
-    for framework_id in agent.tasks.keys() | agent.executors.keys() | agent.used.keys():
+    performers = {each.framework_id for each in agent.operations.values() if each.framework_id and each.consumed}
+    for framework_id in agent.tasks.keys() | agent.executors.keys() | agent.used.keys() | performers:
         expected = _use(agent, framework_id)
         counted = agent.used.get(framework_id, Resources())
         if counted != expected:
@@ -112,6 +118,9 @@ def _use(agent: AgentRecord, framework_id: str) -> Resources:
             result += task.resources
     for executor in agent.executors.get(framework_id, {}).values():
         result += executor.resources
+    for operation in agent.operations.values():
+        if operation.framework_id == framework_id and not operation.is_orphan:
+            result += operation.consumed
     return result
 
 

@@ -18,7 +18,7 @@ from messor.master.state.operation import OperationRecord
 from messor.master.state.signals import Signals
 from messor.master.state.task import TaskRecord
 from messor.model.quotas import Quota
-from messor.model.resources import Resources
+from messor.model.resources import EMPTY, Resources
 from messor.protos import v0
 from messor.wire.upid import Upid
 
@@ -96,7 +96,10 @@ class MasterState:
     # --- frameworks --------------------------------------------------------------------------------------------------
 
     def add_framework(self, framework: FrameworkRecord) -> None:
-        """Add a framework and give it back its operations; raises Broken when its id is taken."""
+        """Add a framework and give it back its operations; raises Broken when its id is taken.
+
+        What those keep counts as used by it from now on, and the totals of their agents have it again.
+        """
         if framework.id in self.frameworks:
             raise Broken(f"framework {framework.id} is there already")
         self.frameworks[framework.id] = framework
@@ -105,6 +108,10 @@ class MasterState:
                 if operation.framework_id == framework.id:
                     operation.is_orphan = False
                     framework.operations[operation.uuid] = operation
+                    if operation.consumed:
+                        agent.update_total(agent.total + operation.consumed.unallocated())
+                        operation.is_allocated = True
+                        self.use(framework, agent, operation.consumed)
 
     def connect_pid(self, framework: FrameworkRecord, pid: Upid | None) -> None:
         """Change the pid a framework is reached at, None when it is not reached through libprocess."""
@@ -114,18 +121,28 @@ class MasterState:
         if pid is not None:
             self.frameworks_by_pid[pid] = framework
 
-    def complete_framework(self, framework: FrameworkRecord) -> None:
-        """Move a framework to the completed ones; it must hold nothing any more."""
+    def complete_framework(self, framework: FrameworkRecord) -> set[str]:
+        """Move a framework to the completed ones; it must hold nothing any more but what its operations keep.
+
+        Gives the ids of the agents whose totals are without that now: the allocator must hear of it.
+        """
         pid = framework.pid
         self.connect_pid(framework, None)
         framework.pid = pid  # the endpoints go on showing where it was
         del self.frameworks[framework.id]
+        smaller: set[str] = set()
         for operation in framework.operations.values():
             operation.is_orphan = True
+            if operation.consumed:
+                agent = self.agents[operation.agent_id]
+                self.release(framework, agent, operation.consumed)
+                self._set_aside(agent, operation)
+                smaller.add(agent.id)
         framework.operations.clear()
         self.completed_frameworks[framework.id] = framework
         while len(self.completed_frameworks) > self.max_completed_frameworks:
             self.completed_frameworks.popitem(last=False)
+        return smaller
 
     # --- agents ------------------------------------------------------------------------------------------------------
 
@@ -271,17 +288,42 @@ class MasterState:
     # --- operations --------------------------------------------------------------------------------------------------
 
     def add_operation(self, operation: OperationRecord) -> None:
-        """Add an operation to its agent and, if that is known, its framework."""
-        self.agents[operation.agent_id].operations[operation.uuid] = operation
+        """Add an operation to its agent and, if that is known, its framework, and book what it keeps."""
+        agent = self.agents[operation.agent_id]
+        agent.operations[operation.uuid] = operation
         if operation.framework_id is None:
             return
         framework = self.frameworks.get(operation.framework_id)
         operation.is_orphan = framework is None
         if framework is not None:
             framework.operations[operation.uuid] = operation
+            if operation.consumed:
+                self.use(framework, agent, operation.consumed)
+        elif operation.consumed:
+            self._set_aside(agent, operation)
+
+    def _set_aside(self, agent: AgentRecord, operation: OperationRecord) -> None:
+        """Take what an orphan keeps out of its agent's total, if that still has it."""
+        plain = operation.consumed.unallocated()
+        if agent.total.contains(plain):
+            agent.update_total(agent.total - plain)
+        else:
+            operation.consumed = EMPTY
+
+    def release_operation(self, operation: OperationRecord) -> None:
+        """Free what an operation keeps; the allocator is the caller's business."""
+        consumed, operation.consumed = operation.consumed, EMPTY
+        if not consumed:
+            return
+        agent = self.agents[operation.agent_id]
+        framework = self.frameworks.get(operation.framework_id or "")
+        if framework is not None:
+            self.release(framework, agent, consumed)
+        else:
+            agent.update_total(agent.total + consumed.unallocated())
 
     def remove_operation(self, operation: OperationRecord) -> None:
-        """Forget an operation."""
+        """Forget an operation, which must keep nothing any more."""
         self.agents[operation.agent_id].operations.pop(operation.uuid, None)
         framework = self.frameworks.get(operation.framework_id or "")
         if framework is not None:

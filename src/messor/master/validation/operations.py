@@ -11,7 +11,7 @@ from messor.errors import InvalidRequest
 from messor.master.state.agent import AgentRecord
 from messor.master.state.framework import FrameworkRecord
 from messor.master.validation.resources import validate_contents, validate_single_role
-from messor.model.conversions import plain_disk
+from messor.model.conversions import DISK_OPERATIONS, disk_source, plain_disk, provider_of
 from messor.model.resource import resource_text
 from messor.model.resource_formats import change_all, upgrade
 from messor.model.resources import Resources, validate_resources
@@ -55,18 +55,31 @@ def validate_launch_id(operation: v0.Offer.Operation) -> None:
         raise InvalidRequest(f"The `id` field cannot be set on {operation_name(operation)} operations")
 
 
-def validate_feedback(agent: AgentRecord) -> None:
-    """Check that an agent can report on an operation of its own resources; raises InvalidRequest."""
+def validate_feedback(operation: v0.Offer.Operation, agent: AgentRecord) -> None:
+    """Check that an agent, or the resource provider on it, can report on an operation; raises InvalidRequest."""
     if not agent.has(Agent.RESOURCE_PROVIDER):
         raise InvalidRequest(
             f"Operation requested feedback, but agent {agent.id} does not have the required RESOURCE_PROVIDER"
             " capability"
         )
-    if not agent.has(Agent.AGENT_OPERATION_FEEDBACK):
+    if not agent.has(Agent.AGENT_OPERATION_FEEDBACK) and _is_on_own_resources(operation):
         raise InvalidRequest(
             f"Operation on agent default resources requested feedback, but agent {agent.id} does not have the required"
             " AGENT_OPERATION_FEEDBACK and RESOURCE_PROVIDER capabilities"
         )
+
+
+def _is_on_own_resources(operation: v0.Offer.Operation) -> bool:
+    try:
+        return provider_of(operation) is None
+    except InvalidRequest:
+        return False  # it is refused for that later
+
+
+def validate_agent_can(operation: v0.Offer.Operation, agent: AgentRecord) -> None:
+    """Check that an agent can apply operations of a type at all; raises InvalidRequest."""
+    if operation.type in DISK_OPERATIONS and not agent.has(Agent.RESOURCE_PROVIDER):
+        raise InvalidRequest(f"Not supported on agent {agent} because it does not have RESOURCE_PROVIDER capability")
 
 
 # --- shape -----------------------------------------------------------------------------------------------------------
@@ -110,9 +123,9 @@ def validate_operation(operation: v0.Offer.Operation, framework: FrameworkRecord
         case Operation.SHRINK_VOLUME:
             validate_shrink(operation.shrink_volume, agent)
         case Operation.CREATE_DISK:
-            refuse_disk_operation(operation.create_disk.source)
+            validate_create_disk(operation.create_disk)
         case _:
-            refuse_disk_operation(operation.destroy_disk.source)
+            validate_destroy_disk(operation.destroy_disk)
 
 
 # --- reservations ----------------------------------------------------------------------------------------------------
@@ -285,7 +298,9 @@ def validate_destroy(
     for volume in destroy.volumes:
         _validate_volume(volume, "Not a persistent volume: ")
     volumes = [Resources.of([volume]).unallocated() for volume in destroy.volumes]
-    if not all(checkpointed.contains(volume) for volume in volumes):
+    # What a resource provider's volumes are the offer tells.
+    own = [volume for volume in volumes if all(kind.provider_id is None for kind in volume.kinds())]
+    if not all(checkpointed.contains(volume) for volume in own):
         raise InvalidRequest("Persistent volumes not found")
     # A volume that is not shared cannot be offered while it is used; this is about shared ones.
     for resources in used.values():
@@ -331,12 +346,50 @@ def validate_shrink(shrink: v0.Offer.Operation.ShrinkVolume, agent: AgentRecord)
         )
 
 
-def refuse_disk_operation(source: v0.Resource) -> None:
-    """Say why a CREATE_DISK or DESTROY_DISK cannot be applied: raises InvalidRequest, as there are no providers."""
+# --- disks -----------------------------------------------------------------------------------------------------------
+
+
+def validate_create_disk(create: v0.Offer.Operation.CreateDisk) -> None:
+    """Check a CREATE_DISK; raises InvalidRequest."""
+    source = create.source
+    _validate_provided(source)
+    if source.disk.source.type != Source.RAW:
+        raise InvalidRequest("'source' is not a RAW disk resource")
+    if create.target_type not in (Source.MOUNT, Source.BLOCK):
+        raise InvalidRequest("'target_type' is neither MOUNT or BLOCK")
+    if source.disk.source.HasField("profile") and create.HasField("target_profile"):
+        raise InvalidRequest("'target_profile' must not be set when 'source' has a profile")
+    if not source.disk.source.HasField("profile") and not create.HasField("target_profile"):
+        raise InvalidRequest("'target_profile' must be set when 'source' has no profile")
+
+
+def validate_destroy_disk(destroy: v0.Offer.Operation.DestroyDisk) -> None:
+    """Check a DESTROY_DISK; raises InvalidRequest."""
+    source = destroy.source
+    _validate_provided(source)
+    if source.disk.source.type not in (Source.MOUNT, Source.BLOCK, Source.RAW):
+        raise InvalidRequest("'source' is neither a MOUNT, BLOCK or RAW disk resource")
+    if not source.disk.source.HasField("id"):
+        raise InvalidRequest("'source' is not backed by a CSI volume")
+    if source.disk.HasField("persistence"):
+        raise InvalidRequest(
+            f"A disk resource containing a persistent volume {resource_text(source)} cannot be destroyed directly."
+            " Please destroy the persistent volume first then destroy the disk resource"
+        )
+
+
+def consumed_disk(operation: v0.Offer.Operation, available: Resources) -> Resources:
+    """Give what a CREATE_DISK or DESTROY_DISK takes out of a pool; raises InvalidRequest when it is not there."""
+    consumed = Resources.of([disk_source(operation)])
+    if not available.contains(consumed):
+        raise InvalidRequest(f"Invalid {operation_name(operation)} Operation: {available} does not contain {consumed}")
+    return consumed
+
+
+def _validate_provided(source: v0.Resource) -> None:
     _validate_usable([source], "Invalid resource: ")
     if not source.HasField("provider_id"):
         raise InvalidRequest("'source' is not managed by a resource provider")
-    raise InvalidRequest(f"Resource provider {source.provider_id.value} is unknown")
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
