@@ -188,6 +188,15 @@ class Operations(Component):
             update.status.message = text
         self._outbox.to_master(update)
 
+    def _say_unknown(self, framework_id: v0.FrameworkID, asked: internal.ReconcileOperationsMessage.Operation) -> None:
+        update = internal.UpdateOperationStatusMessage(slave_id=self._tables.info.id, framework_id=framework_id)
+        update.status.state = v0.OPERATION_UNKNOWN
+        update.status.slave_id.CopyFrom(self._tables.info.id)
+        update.status.operation_id.CopyFrom(asked.operation_id)
+        if asked.HasField("resource_provider_id"):
+            update.status.resource_provider_id.CopyFrom(asked.resource_provider_id)
+        self._outbox.to_master(update)
+
     @on(internal.AcknowledgeOperationStatusMessage)
     def acknowledged(self, sender: Upid, message: internal.AcknowledgeOperationStatusMessage) -> None:
         """Forget an operation whose status was acknowledged."""
@@ -218,12 +227,18 @@ class Operations(Component):
 
     @on(internal.ReconcileOperationsMessage)
     def reconciled(self, sender: Upid, message: internal.ReconcileOperationsMessage) -> None:
-        """Report operations this agent never saw as dropped; statuses of those it knows are repeated anyway."""
+        """Report operations this agent never saw as dropped; statuses of those it knows are repeated anyway.
+
+        Frameworks ask of operations on resource providers that the master does not know, and of which there are none
+        here.
+        """
         if sender != self._tables.master:
             self.ignore(message, f"{sender} is not the leading master")
             return
         for asked in message.operations:
-            if asked.operation_uuid.value not in self._tables.operations:
+            if message.HasField("framework_id"):
+                self._say_unknown(message.framework_id, asked)
+            elif asked.operation_uuid.value not in self._tables.operations:
                 self._drop(asked.operation_uuid, "")
 
     # --- restarts ----------------------------------------------------------------------------------------------------
