@@ -6,7 +6,6 @@ role in a round is one batch of consecutive numbers, and the record of an offer 
 
 from __future__ import annotations
 
-import itertools
 from bisect import bisect
 from collections.abc import Iterator, Mapping, ValuesView
 from operator import attrgetter
@@ -72,25 +71,29 @@ class Batch:
 
     def numbered(self, number: int) -> OfferRecord | None:
         """Give an offer by its number, which is not below the first; None when it is over or never was."""
+        agent_ids = self._order()
         position = number - self.first
-        agent_ids = self._agent_ids or self._count()
-        return self.of_agent(agent_ids[position]) if position < len(agent_ids) else None
+        return self._record(agent_ids[position], number) if position < len(agent_ids) else None
 
     def of_agent(self, agent_id: str) -> OfferRecord | None:
         """Give the offer of an agent's resources; None when it is over or never was."""
+        if agent_id not in self.offered:
+            return None
+        if not self._numbers:
+            self._numbers = {each: self.first + position for position, each in enumerate(self._order())}
+        return self._record(agent_id, self._numbers[agent_id])
+
+    def _order(self) -> list[str]:
+        """List the agents as the offers were numbered: noted before the first is over."""
+        if self._agent_ids is None:
+            self._agent_ids = list(self.offered)
+        return self._agent_ids
+
+    def _record(self, agent_id: str, number: int) -> OfferRecord | None:
         record = self._records.get(agent_id)
         if record is None and agent_id in self.offered:
-            if self._agent_ids is None:
-                self._count()
-            record = OfferRecord(f"{self.prefix}{self._numbers[agent_id]}", self, agent_id)
-            self._records[agent_id] = record
+            record = self._records[agent_id] = OfferRecord(f"{self.prefix}{number}", self, agent_id)
         return record
-
-    def _count(self) -> list[str]:
-        """Note who has which number, before the first offer is over."""
-        agent_ids = self._agent_ids = list(self.offered)
-        self._numbers = dict(zip(agent_ids, itertools.count(self.first), strict=False))
-        return agent_ids
 
     def records(self) -> list[OfferRecord]:
         """List the offers that are not over."""

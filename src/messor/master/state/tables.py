@@ -271,7 +271,8 @@ class MasterState:
         batch.end(offer.agent_id)
         agent = self.agents.get(offer.agent_id)
         if agent is not None:
-            agent.batches = tuple([one for one in agent.batches if one is not batch])
+            batches = agent.batches
+            agent.batches = () if len(batches) == 1 else tuple([one for one in batches if one is not batch])
         if not batch.offered:
             self.offers.discard(batch)
             framework = self.frameworks.get(offer.framework_id)
