@@ -124,11 +124,11 @@ class HttpMaster:
         """Send an event."""
         self.peer.stream().send(event)
 
-    def registered(self, framework_id: str, *, again: bool = False) -> None:
-        """Accept a subscription."""
+    def registered(self, framework_id: str, *, again: bool = False, heartbeat: float = 15.0) -> None:
+        """Accept a subscription; again is for libprocess, as here the event is the same."""
         event = Event(type=Event.SUBSCRIBED)
         event.subscribed.framework_id.value = framework_id
-        event.subscribed.heartbeat_interval_seconds = 15
+        event.subscribed.heartbeat_interval_seconds = heartbeat
         info = event.subscribed.master_info
         info.id, info.ip, info.port, info.pid, info.hostname = "M", 16777343, self.peer.port, self.pid, "127.0.0.1"
         info.address.ip, info.address.port = "127.0.0.1", self.peer.port

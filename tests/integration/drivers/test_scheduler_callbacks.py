@@ -13,6 +13,7 @@ from integration.drivers.conftest import Stage, wait_for
 from integration.drivers.plays import (
     ABORTED,
     AGENT,
+    HTTP_ONLY,
     LIBPROCESS_ONLY,
     TRANSPORTS,
     Call,
@@ -130,6 +131,31 @@ def test_s3_disconnected_comes_once_per_connection_and_never_before_one(plays: C
     assert names[-1] == "reregistered"
     if play.master.transport == "libprocess":
         assert "offerRescinded" not in names
+
+
+@HTTP_ONLY
+def test_s3_a_master_that_falls_silent_counts_as_lost(plays: Callable[..., Play]) -> None:
+    """Five heartbeats late, as after a cut cable; the connection is made again. Libprocess has no heartbeats."""
+    play = plays()
+    play.start()
+    play.master.registered("F", heartbeat=0.05)  # type: ignore[call-arg]
+    play.heard.wait("registered")
+    play.heard.wait("disconnected")
+    wait_for(lambda: len(play.calls(Call.SUBSCRIBE)) >= 2, "another subscription")
+    play.master.registered("F")
+    play.heard.wait("reregistered")
+
+
+@HTTP_ONLY
+@pytest.mark.parametrize("garbage", [b"5\nxxxxx", b"no length\n", b"3\n{}!"], ids=["no event", "no record", "half"])
+def test_s3_a_stream_that_makes_no_sense_is_left(play: Play, garbage: bytes) -> None:
+    """Instead of hearing nothing more for ever."""
+    count = len(play.calls(Call.SUBSCRIBE))
+    play.master.peer.stream().pieces.put(garbage)  # type: ignore[union-attr]
+    play.heard.wait("disconnected")
+    play.wait_call(Call.SUBSCRIBE, count + 1)
+    play.master.registered("F")
+    play.heard.wait("reregistered")
 
 
 def test_s4_a_batch_of_offers_is_one_callback_and_an_empty_one_none(play: Play) -> None:
