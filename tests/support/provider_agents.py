@@ -125,13 +125,17 @@ class ProviderAgent(FakeAgent):
 
     def tell(self, *, speaks_of_providers: bool = True) -> None:
         """Send UpdateSlaveMessage."""
+        self.send(self.master, self.news(speaks_of_providers=speaks_of_providers))
+
+    def news(self, *, speaks_of_providers: bool = True) -> internal.UpdateSlaveMessage:
+        """Make UpdateSlaveMessage."""
         message = internal.UpdateSlaveMessage(slave_id=self.info.id, update_oversubscribed_resources=False)
         message.resource_version_uuid.value = self.version
         message.operations.SetInParent()
         if speaks_of_providers:
             message.resource_providers.SetInParent()
             message.resource_providers.providers.extend(each.listed() for each in self.providers.values())
-        self.send(self.master, message)
+        return message
 
     def applied(self) -> list[internal.ApplyOperationMessage]:
         """Give the operations it was to apply, in order."""
@@ -148,20 +152,16 @@ class ProviderAgent(FakeAgent):
         provider.operations[apply.operation_uuid.value] = operation
         return operation
 
-    def report(
-        self,
-        uuid: bytes,
-        state: int,
-        *converted: v0.Resource,
-        status_uuid: bytes = STATUS,
-        provider: str = "rp-1",
-        framework_id: str = "",
+    def report(self, uuid: bytes, state: int, *converted: v0.Resource, **more: Any) -> None:
+        """Send UpdateOperationStatusMessage of a provider's operation."""
+        self.send(self.master, self.report_of(uuid, state, *converted, **more))
+
+    def report_of(
+        self, uuid: bytes, state: int, *converted: v0.Resource, status_uuid: bytes = STATUS, provider: str = "rp-1"
     ) -> internal.UpdateOperationStatusMessage:
-        """Send UpdateOperationStatusMessage of a provider's operation; status_uuid: b"" when it needs no answer."""
+        """Make UpdateOperationStatusMessage of a provider's operation; status_uuid: b"" when it needs no answer."""
         message = internal.UpdateOperationStatusMessage(slave_id=self.info.id)
         message.operation_uuid.value = uuid
-        if framework_id:
-            message.framework_id.value = framework_id
         status = message.status
         status.state = state  # type: ignore[assignment]
         status.slave_id.CopyFrom(self.info.id)
@@ -170,7 +170,6 @@ class ProviderAgent(FakeAgent):
         if status_uuid:
             status.uuid.value = status_uuid
         message.latest_status.CopyFrom(status)
-        self.send(self.master, message)
         return message
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from messor.protos import internal, v0
+from messor.protos import internal, v0, v0_scheduler
+from messor.simulation.invariants import allocation_problems
 from support import builders
+from support.provider_agents import Provider, Source, create_disk, disk, provider_agent
 
 
 def mutated(chance: random.Random, body: bytes) -> bytes:
@@ -65,6 +67,51 @@ def test_mutated_messages_do_no_harm(rig: Any, seed: int) -> None:
             rig.world.advance(chance.random() * 20)
         rig.world.settle()
         rig.check()
+    assert rig.master.host.metrics.handler_failures.value == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_news_of_providers_do_no_harm(rig: Any, seed: int) -> None:
+    """What agents say of resource providers and their operations, some under way, some of nobody known."""
+    chance = random.Random(seed)
+    rig.start()
+    agent = provider_agent(rig.world, rig.master.upid)
+    scheduler = rig.scheduler(roles=["web"], capabilities=["reservation_refinement", "multi_role"])
+    rig.world.advance(2)
+    offer = scheduler.offers()[-1]
+    call = v0_scheduler.Call(type=v0_scheduler.Call.ACCEPT)
+    call.accept.offer_ids.append(offer.id)
+    call.accept.operations.append(create_disk(disk(100, role="web")))
+    scheduler.call(call)
+    rig.world.advance(1)
+    known = agent.accept_operation()
+    orphan = v0.Operation()
+    orphan.CopyFrom(known)
+    orphan.framework_id.value = "unknown"
+    orphan.uuid.value = b"o" * 16
+    provider = Provider("rp-2", disk(100, provider="rp-2"))
+    orphan.info.create_disk.source.provider_id.value = "rp-2"
+    provider.operations[b"o" * 16] = orphan
+    lists = [agent.news()]
+    agent.providers["rp-2"] = provider
+    lists.append(agent.news())
+    known.latest_status.state = v0.OPERATION_FINISHED
+    lists.append(agent.news())
+    made = disk(100, Source.MOUNT, volume="v", role="web")
+    reports = [
+        agent.report_of(known.uuid.value, v0.OPERATION_FINISHED, made),
+        agent.report_of(b"o" * 16, v0.OPERATION_FINISHED, disk(100, Source.MOUNT, provider="rp-2", volume="w")),
+        agent.report_of(b"o" * 16, v0.OPERATION_FAILED),
+    ]
+    for _ in range(200):
+        message = chance.choice([*lists, *lists, *reports])
+        body = message.SerializePartialToString()
+        if chance.random() < 0.7:
+            body = mutated(chance, body)
+        agent.send_bytes(rig.master.upid, message.DESCRIPTOR.full_name, body)
+        rig.world.advance(chance.random() * 2)
+        rig.check()
+        assert allocation_problems(rig.master) == []
     assert rig.master.host.metrics.handler_failures.value == 0
 
 

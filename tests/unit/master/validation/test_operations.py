@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from messor.errors import InvalidRequest
+from messor.master.validation.operations import validate_agent_can, validate_destroy, validate_feedback
+from messor.model.resources import EMPTY, Resources
 from messor.protos import internal, v0
 from support.master_desk import Desk
 
@@ -29,8 +32,20 @@ def disk(**changes: Any) -> dict[str, Any]:
     return {**VOLUME, **changes}
 
 
+def provided(kind: str, provider: str = "rp-1", size: float = 8, **source: Any) -> dict[str, Any]:
+    """Make a resource provider's disk."""
+    source = {"type": kind, **source}
+    return scalar("disk", size, provider_id={"value": provider}, disk={"source": source})
+
+
 ANOTHER_ROLE = (
     "A reserve operation was attempted for a resource with role 'golden', but the resource was allocated to role '*'"
+)
+POOL = "cpus(allocated: *):0.1; mem(allocated: *):32"
+ON_A_DISK = (
+    "A disk resource containing a persistent volume disk(allocated: *)(reservations: [(DYNAMIC,golden)])"
+    "[MOUNT(,v,),p1:data]:8 cannot be destroyed directly. Please destroy the persistent volume first then"
+    " destroy the disk resource"
 )
 OLD_FORM = {"role": "golden", "reservation": {}}
 
@@ -192,6 +207,88 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"source": scalar("disk", 1, disk={"source": {"type": "RAW"}}), "target_type": "MOUNT"},
         f"'source' is not managed by a resource provider{ON_AGENT}",
     ),
+    "create disk: not raw": (
+        "CREATE_DISK",
+        {"source": provided("MOUNT", id="v"), "target_type": "MOUNT"},
+        f"'source' is not a RAW disk resource{ON_AGENT}",
+    ),
+    "create disk: no kind of disk to make": (
+        "CREATE_DISK",
+        {"source": provided("RAW", profile="fast"), "target_type": "PATH"},
+        f"'target_type' is neither MOUNT or BLOCK{ON_AGENT}",
+    ),
+    "create disk: two profiles": (
+        "CREATE_DISK",
+        {"source": provided("RAW", profile="fast"), "target_type": "MOUNT", "target_profile": "slow"},
+        f"'target_profile' must not be set when 'source' has a profile{ON_AGENT}",
+    ),
+    "create disk: no profile": (
+        "CREATE_DISK",
+        {"source": provided("RAW", id="v"), "target_type": "BLOCK"},
+        f"'target_profile' must be set when 'source' has no profile{ON_AGENT}",
+    ),
+    "create disk: not offered": (
+        "CREATE_DISK",
+        {"source": provided("RAW", profile="fast"), "target_type": "MOUNT"},
+        f"Invalid CREATE_DISK Operation: {POOL} does not contain disk(allocated: *)[RAW(,,fast)]:8",
+    ),
+    "destroy disk: no provider": (
+        "DESTROY_DISK",
+        {"source": scalar("disk", 1, disk={"source": {"type": "MOUNT"}})},
+        f"'source' is not managed by a resource provider{ON_AGENT}",
+    ),
+    "destroy disk: a folder": (
+        "DESTROY_DISK",
+        {"source": provided("PATH", id="v")},
+        f"'source' is neither a MOUNT, BLOCK or RAW disk resource{ON_AGENT}",
+    ),
+    "destroy disk: no disk": (
+        "DESTROY_DISK",
+        {"source": scalar("cpus", 1, provider_id={"value": "rp-1"})},
+        f"'source' is neither a MOUNT, BLOCK or RAW disk resource{ON_AGENT}",
+    ),
+    "destroy disk: no volume behind it": (
+        "DESTROY_DISK",
+        {"source": provided("MOUNT")},
+        f"'source' is not backed by a CSI volume{ON_AGENT}",
+    ),
+    "destroy disk: a persistent volume on it": (
+        "DESTROY_DISK",
+        {
+            "source": scalar(
+                "disk",
+                8,
+                reservations=DYNAMIC,
+                provider_id={"value": "rp-1"},
+                disk={**VOLUME, "source": {"type": "MOUNT", "id": "v", "mount": {"root": "/m"}}},
+            )
+        },
+        ON_A_DISK + ON_AGENT,
+    ),
+    "destroy disk: not offered": (
+        "DESTROY_DISK",
+        {"source": provided("BLOCK", id="v")},
+        f"Invalid DESTROY_DISK Operation: {POOL} does not contain disk(allocated: *)[BLOCK(,v,)]:8",
+    ),
+    "reserve: of two providers": (
+        "RESERVE",
+        {
+            "resources": [
+                {**provided("RAW", name, profile="fast"), "reservations": DYNAMIC} for name in ("rp-2", "rp-1")
+            ]
+        },
+        f"Invalid resources: The resources have multiple resource providers: rp-1, rp-2{ON_AGENT}",
+    ),
+    "unreserve: the agent's and a provider's": (
+        "UNRESERVE",
+        {
+            "resources": [
+                scalar("cpus", 1, reservations=DYNAMIC),
+                {**provided("RAW", profile="fast"), "reservations": DYNAMIC},
+            ]
+        },
+        f"Invalid resources: Some resources have a resource provider and some do not{ON_AGENT}",
+    ),
 }
 
 
@@ -259,3 +356,67 @@ def test_reservations_carry_the_principal_of_who_makes_them(given: dict[str, str
     desk.call(framework, stream, "ACCEPT", accept={"offer_ids": [{"value": offer_id}], "operations": [operation]})
     (event,) = stream.events("UPDATE_OPERATION_STATUS")
     assert text in event["update_operation_status"]["status"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["CREATE_DISK", "DESTROY_DISK"])
+def test_agents_without_providers_make_no_disks(kind: str) -> None:
+    """Whatever is wrong with the operation besides; with an id they cannot even say so."""
+    desk = Desk()
+    framework, stream = desk.subscribe()
+    agent = desk.agent()
+    agent.capabilities -= {v0.SlaveInfo.Capability.RESOURCE_PROVIDER}
+    source = provided("RAW", profile="fast")
+    for feedback in ({}, {"id": {"value": "op"}}):
+        offer_id = desk.offer(framework, agent, "cpus:0.1;mem:32")
+        operation = {"type": kind, kind.lower(): {"source": source, "target_type": "MOUNT"}, **feedback}
+        if kind == "DESTROY_DISK":
+            del operation[kind.lower()]["target_type"]
+        desk.call(framework, stream, "ACCEPT", accept={"offer_ids": [{"value": offer_id}], "operations": [operation]})
+    (event,) = stream.events("UPDATE_OPERATION_STATUS")
+    assert event["update_operation_status"]["status"]["message"] == (
+        "Operation requested feedback, but agent M-S0 does not have the required RESOURCE_PROVIDER capability"
+    )
+    assert desk.metrics.counter(f"operations/{kind.lower()}/error").value == 2
+    assert desk.received(agent.pid, internal.ApplyOperationMessage) == []
+
+
+def test_providers_tell_of_operations_although_their_agent_cannot() -> None:
+    """The capability is about the agent's own resources."""
+    agent = Desk().agent()
+    agent.capabilities -= {v0.SlaveInfo.Capability.AGENT_OPERATION_FEEDBACK}
+    operation = v0.Offer.Operation(type=v0.Offer.Operation.DESTROY_DISK)
+    operation.destroy_disk.source.name = "disk"
+    with pytest.raises(InvalidRequest, match="Operation on agent default resources requested feedback"):
+        validate_feedback(operation, agent)
+    operation.destroy_disk.source.provider_id.value = "rp-1"
+    validate_feedback(operation, agent)
+
+
+def test_what_an_agent_cannot_do_is_said_in_mesos_words() -> None:
+    """Without the agent's address at the end: it is in the sentence."""
+    agent = Desk().agent()
+    agent.capabilities = frozenset()
+    operation = v0.Offer.Operation(type=v0.Offer.Operation.CREATE_DISK)
+    with pytest.raises(InvalidRequest) as refusal:
+        validate_agent_can(operation, agent)
+    assert str(refusal.value) == (
+        "Not supported on agent M-S0 at slave(1)@10.0.1.0:5051 (agent-0) because it does not have RESOURCE_PROVIDER"
+        " capability"
+    )
+
+
+def test_the_volume_of_a_provider_need_not_be_checkpointed_to_be_destroyed() -> None:
+    """Agents checkpoint only their own; whether it is there, the offer says. In use is in use."""
+    volume_ = v0.Resource(name="disk", type=v0.Value.SCALAR)
+    volume_.scalar.value = 8
+    volume_.disk.persistence.id = "p"
+    volume_.disk.volume.container_path = "data"
+    volume_.disk.volume.mode = v0.Volume.RW
+    volume_.reservations.add(type=v0.Resource.ReservationInfo.DYNAMIC, role="golden")
+    destroy = v0.Offer.Operation.Destroy(volumes=[volume_])
+    with pytest.raises(InvalidRequest, match="Persistent volumes not found"):
+        validate_destroy(destroy, EMPTY, {})
+    destroy.volumes[0].provider_id.value = "rp-1"
+    validate_destroy(destroy, EMPTY, {})
+    with pytest.raises(InvalidRequest, match="Persistent volumes in use"):
+        validate_destroy(destroy, EMPTY, {"F": Resources.of(destroy.volumes)})
