@@ -86,16 +86,14 @@ class Round:
         touched: list[tuple[Node, str]] = []
         for agent in agents:
             whole = agent.offer
-            if not agent.is_simple or (refused and agent.id in refused) or (heed and not self._may_have(picky)):
-                whole = None
-            elif whole is None or whole.available is not agent.available:
-                whole = self._whole(agent, role)
-            if whole is None or not whole.bundle.enough:
+            bundle = None
+            if agent.is_simple and not (refused and agent.id in refused) and not (heed and not self._may_have(picky)):
+                bundle = whole.bundle if whole and whole.available is agent.available else self._bundle(agent)
+            if bundle is None or not bundle.enough:
                 if unbooked:
                     _book(role_sorter, alone, unbooked)
                 self.share_out(agent)
                 continue
-            bundle = whole.bundle
             if bundle.version != pool.version:
                 bundle.renumber(pool)
             if alone is None:
@@ -105,7 +103,7 @@ class Round:
                     unbooked.append(bundle)
                 bundle.given += 1
             leaf = sorters[role].give(bundle.vector, bundle.even)
-            if whole.role != role:
+            if whole is None or whole.role != role or whole.bundle is not bundle:
                 whole = agent.offer = bundle.by_role.get(role) or self._whole(agent, role)
             if agent.ledger is None:
                 agent.holder = leaf.client
@@ -267,23 +265,28 @@ class Round:
 
     def _whole(self, agent: Agent, role: str) -> Whole:
         """Make an offer of all there is: nothing is reserved, revocable or shared. Kept for later rounds."""
-        available = agent.available
         whole = agent.offer
-        if whole is None or whole.available is not available or whole.role != role:
-            bundle = self.books.made.get(available)
-            if bundle is None:
-                enough = _is_enough(available, self.books.options.min_allocatable)
-                bundle = self.books.made[available] = Bundle(available, enough=enough)
+        if whole is None or whole.available is not agent.available or whole.role != role:
+            bundle = self._bundle(agent)
             whole = bundle.by_role.get(role)
             if whole is None:
                 self.books.make_room()
                 whole = bundle.by_role[role] = Whole(bundle, role)
             agent.offer = whole
-            # Agents with equal resources share one bag: less memory, and recognised by address from now on.
-            if agent.total is available:
-                agent.total = whole.available
-            agent.available = whole.available
         return whole
+
+    def _bundle(self, agent: Agent) -> Bundle:
+        """Find what offers of all there is share."""
+        available = agent.available
+        bundle = self.books.made.get(available)
+        if bundle is None:
+            enough = _is_enough(available, self.books.options.min_allocatable)
+            bundle = self.books.made[available] = Bundle(available, enough=enough)
+        # Agents with equal resources share one bag: less memory, and recognised by address from now on.
+        if agent.total is available:
+            agent.total = bundle.available
+        agent.available = bundle.available
+        return bundle
 
     def part(self, agent: Agent, role: str, framework: Framework) -> Resources | None:
         """Make an offer of what the role may have and the framework copes with; None when the role may have nothing."""
