@@ -1,12 +1,11 @@
 """The module of compat/pymesos beside pymesos 0.3.15: the same programs and tests run on both.
 
 None of pymesos' sdists holds its examples or its tests, so these are ours, written the way its users write. Its own
-ones, from a clone of its repository, run as well where PYMESOS_CHECKOUT says where that is.
+ones run from a clone of its repository: own_tests_of_pymesos.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -77,59 +76,6 @@ def test_minimal_programs_run_until_ctrl_c(cluster: LocalCluster, tmp_path: Path
             wait_for(log, ["framework removed minimal"])
             programs[0].send_signal(signal.SIGINT)
             assert programs[0].wait(60) == 0, log.read_text()
-        finally:
-            for program in programs:
-                program.kill()
-                program.wait()
-
-
-CHECKOUT = os.environ.get("PYMESOS_CHECKOUT", "")
-own = pytest.mark.skipif(not CHECKOUT, reason="PYMESOS_CHECKOUT names no clone of pymesos' repository")
-
-FIXTURE = """
-import pytest
-from unittest import mock
-
-class Mocker:
-    Mock = mock.Mock
-
-    def patch(self, *arguments, **named):
-        return mock.patch(*arguments, **named).start()
-
-@pytest.fixture
-def mocker():
-    yield Mocker()
-    mock.patch.stopall()
-"""
-
-
-@own
-def test_pymesos_own_tests_pass(tmp_path: Path) -> None:
-    """All of them; pytest-mock's fixture is stood in for, of which they use little."""
-    (tmp_path / "own_fixtures.py").write_text(FIXTURE)
-    options = ["-c", os.devnull, "-p", "own_fixtures", "-p", "no:cacheprovider", "--rootdir", CHECKOUT]
-    paths = os.pathsep.join([str(tmp_path), path("ours")])
-    said = run([sys.executable, "-m", "pytest", "-q", *options, str(Path(CHECKOUT) / "tests")], PYTHONPATH=paths)
-    assert "passed" in said
-    assert "failed" not in said
-
-
-@own
-def test_pymesos_own_tests_include_examples_that_run(tmp_path: Path) -> None:
-    """Scheduler, executor and operator: a task of theirs takes half a minute."""
-    examples, log = Path(CHECKOUT) / "examples", tmp_path / "log"
-    environment = json.dumps({"PYTHONPATH": path("ours"), "PATH": os.environ["PATH"]})
-    programs = []
-    with (
-        log.open("wb") as out,
-        LocalCluster(1, resources="cpus:1;mem:512", agent_flags={"executor_environment_variables": environment}) as one,
-    ):
-        try:
-            for name in ("operator_v1", "scheduler"):
-                command = [sys.executable, str(examples / f"{name}.py"), one.master]
-                everything = {**os.environ, "PYTHONPATH": path("ours")}
-                programs.append(subprocess.Popen(command, stdout=out, stderr=out, env=everything))
-            wait_for(log, ["Framework added", "Task added", "Status update TID", "TASK_RUNNING", "TASK_FINISHED"], 180)
         finally:
             for program in programs:
                 program.kill()
