@@ -425,6 +425,30 @@ def test_an_orphan_leaves_with_its_provider_or_agent(storage: Storage) -> None:
     assert storage.cluster.master.state.agents == {}
 
 
+def test_an_agent_has_not_drained_before_its_operations_have_ended(storage: Storage) -> None:
+    """A master that has just taken over hears of them after the agent returned: it waits for that."""
+
+    def drained() -> bool:
+        return bool(storage.cluster.master.state.draining_agents[storage.agent.id].state == v0.DRAINED)
+
+    uuid = storage.make()
+    body = {"type": "DRAIN_AGENT", "drain_agent": {"agent_id": {"value": storage.agent.id}}}
+    assert storage.cluster.ask("POST", "/api/v1", json.dumps(body).encode()).status == 200
+    storage.cluster.advance(5)
+    assert not drained()
+    storage.cluster.master.restart()
+    storage.cluster.advance(5)
+    storage.agent.return_to(storage.cluster.master.upid)
+    storage.cluster.advance(5)
+    assert not drained()
+    storage.agent.tell()
+    storage.cluster.advance(5)
+    assert not drained()
+    storage.agent.report(uuid, v0.OPERATION_FINISHED, MADE)
+    storage.cluster.advance(5)
+    assert drained()
+
+
 # --- questions ------------------------------------------------------------------------------------------------------
 
 

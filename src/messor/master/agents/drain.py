@@ -59,6 +59,7 @@ class Draining:
         state.signals.task_removed.listen(self._task_removed)
         state.signals.operation_removed.listen(self._operation_removed)
         state.signals.agent_returned.listen(self._returned)
+        state.signals.agent_reported.listen(self._reported)
 
     async def _called(self, call: v0_master.Call, request: Request) -> Response:  # noqa: ARG002
         body = call.drain_agent
@@ -76,6 +77,7 @@ class Draining:
         agent = self.state.agents.get(agent_id)
         if agent is not None:
             self._begin(agent)
+            self._check(agent)
         return Response(200)
 
     def _check_able(self, agent_id: str) -> None:
@@ -95,12 +97,11 @@ class Draining:
             raise Conflict("Agent is currently being marked gone")
 
     def _begin(self, agent: AgentRecord) -> None:
-        """Tell an agent to drain, and notice at once if there is nothing to wait for."""
+        """Tell an agent to drain."""
         agent.drain_began = self.host.clock.now()
         agent.fragment = None
         config = self.state.draining_agents[agent.id].config
         self.outbox.to_agent(agent, internal.DrainSlaveMessage(config=config))
-        self._check(agent)
 
     # --- noticing the end --------------------------------------------------------------------------------------------
 
@@ -113,10 +114,19 @@ class Draining:
             self._check(self.state.agents.get(operation.agent_id))
 
     def _returned(self, agent: AgentRecord) -> None:
-        """Say it again to an agent that was away: the message may have been lost, and more may run now."""
+        """Say it again to an agent that was away: the message may have been lost, and more may run now.
+
+        Those that know operations tell of them later.
+        """
         info = self.state.draining_agents.get(agent.id)
         if info is not None and info.state == v0.DRAINING:
             self._begin(agent)
+            if not agent.has(v0.SlaveInfo.Capability.RESOURCE_PROVIDER):
+                self._check(agent)
+
+    def _reported(self, agent: AgentRecord) -> None:
+        if self.state.draining_agents:
+            self._check(agent)
 
     def _check(self, agent: AgentRecord | None) -> None:
         """End the draining of an agent that nothing is left on, as soon as what runs now is done."""

@@ -68,13 +68,16 @@ class AgentUpdates(Component):
         self.operations.reported(agent, message)
         oversubscribed_changed = self._oversubscribed(agent, message)
         providers_changed = providers is not None and self.providers.listed(agent, providers)
-        if not oversubscribed_changed and not providers_changed:
-            return
-        log.info("Agent %s now has %s", agent.id, agent.total)
-        self.allocator.update_agent(agent.id, agent.info, agent.total, agent.capabilities)
+        if oversubscribed_changed or providers_changed:
+            log.info("Agent %s now has %s", agent.id, agent.total)
+            self.allocator.update_agent(agent.id, agent.info, agent.total, agent.capabilities)
+            self._take_back(agent, revocable=oversubscribed_changed, provided=providers_changed)
+        self.state.signals.agent_reported(agent)
+
+    def _take_back(self, agent: AgentRecord, *, revocable: bool, provided: bool) -> None:
+        """Rescind the offers that may contain what is no longer there."""
         for offer in list(agent.offers.values()):
-            is_revocable = oversubscribed_changed and offer.resources.revocable()
-            if is_revocable or (providers_changed and has_provided(offer.resources)):
+            if (revocable and offer.resources.revocable()) or (provided and has_provided(offer.resources)):
                 self.rescinder.rescind(offer)
 
     def _oversubscribed(self, agent: AgentRecord, message: internal.UpdateSlaveMessage) -> bool:

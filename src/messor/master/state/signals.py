@@ -53,6 +53,8 @@ class Signals:
         self.agent_added: Signal[[AgentRecord]] = Signal()
         self.agent_returned: Signal[[AgentRecord]] = Signal()
         """It re-registered, and is answered and reconciled."""
+        self.agent_reported: Signal[[AgentRecord]] = Signal()
+        """It told which operations it has, which it does after it has registered or re-registered."""
         self.agent_removed: Signal[[AgentRecord]] = Signal()
         self.framework_added: Signal[[FrameworkRecord]] = Signal()
         self.framework_updated: Signal[[FrameworkRecord]] = Signal()
