@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from messor.protos import internal, v0, v0_scheduler
+from messor.protos import acls, internal, v0, v0_scheduler
 from messor.simulation.cluster import Cluster
 from messor.simulation.frameworks import SimulatedScheduler
 from messor.simulation.invariants import allocation_problems
+from messor.wire.json_codec import message_from
 from support import builders
 from support.operations import launch
 from support.provider_agents import (
@@ -105,6 +106,7 @@ class Storage:
         return [(one.resource_provider_id.value, one.status_uuid.value) for one in found]
 
 
+BLOCK = Source.BLOCK
 RAW = "disk[RAW(org.apache.mesos.csi.test.local,,fast)]:100"
 MADE = disk(100, Source.MOUNT, volume="volume-1", role=ROLE)
 
@@ -112,7 +114,11 @@ MADE = disk(100, Source.MOUNT, volume="volume-1", role=ROLE)
 @pytest.fixture
 def make_storage(make_cluster: Callable[..., Cluster]) -> Callable[..., Storage]:
     """Make a cluster of such an agent only."""
-    return lambda **options: Storage(make_cluster(agents=0), **options)
+
+    def make(master_flags: dict[str, Any] | None = None, **options: Any) -> Storage:
+        return Storage(make_cluster(agents=0, master_flags=master_flags), **options)
+
+    return make
 
 
 @pytest.fixture
@@ -223,6 +229,18 @@ def test_a_status_whose_outcome_is_nonsense_is_ignored(storage: Storage) -> None
     storage.agent.report(uuid, v0.OPERATION_FINISHED, disk(100, Source.MOUNT, provider="another", volume="x"))
     storage.cluster.advance(1)
     assert (storage.heard(), storage.total(), len(storage.operations)) == ([], RAW, 1)
+
+
+def test_who_may_not_make_disks_is_refused(make_storage: Callable[..., Storage]) -> None:
+    """By the kind of disk to be made."""
+    rules = {"create_mount_disks": [{"principals": {"type": "ANY"}, "roles": {"type": "NONE"}}]}
+    storage = make_storage({"acls": message_from(rules, acls.ACLs)})
+    storage.perform(
+        create_disk(disk(100, role=ROLE), "mount"), create_disk(disk(100, role=ROLE), "block", target=BLOCK)
+    )
+    assert storage.heard() == [("mount", "ERROR")]
+    assert "CREATE_MOUNT_DISK" in storage.framework.operations[0].message
+    assert [one.feedback_id for one in storage.operations] == ["block"]
 
 
 # --- providers that change ------------------------------------------------------------------------------------------

@@ -138,3 +138,22 @@ def test_a_missing_file_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """And says which."""
     assert main(["messor-validate", "/does/not/exist.json"]) == 2
     assert "cannot read /does/not/exist.json" in capsys.readouterr().err
+
+
+def test_disks_of_providers_are_validated_as_the_master_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a provider makes of a disk nobody knows before: it cannot be used in the same call."""
+    source = {
+        "name": "disk",
+        "type": "SCALAR",
+        "scalar": {"value": 100},
+        "provider_id": {"value": "rp-1"},
+        "disk": {"source": {"type": "RAW", "profile": "fast"}},
+    }
+    good = {"type": "CREATE_DISK", "create_disk": {"source": source, "target_type": "MOUNT"}}
+    assert check(tmp_path, [good]) == 0
+    capsys.readouterr()
+    wrong = {"type": "DESTROY_DISK", "destroy_disk": {"source": source}}
+    assert check(tmp_path, [good, wrong]) == 1
+    assert "'source' is not backed by a CSI volume" in capsys.readouterr().out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from messor.errors import InvalidRequest
-from messor.model.conversions import apply_all, apply_checkpointed, conversions_of
+from messor.model.conversions import apply_all, apply_checkpointed, conversions_of, provider_of
+from messor.model.resource_formats import change_all
 from messor.model.resource_text import parse_resources
 from messor.model.resources import Resources
 from messor.protos import v0
@@ -124,3 +125,33 @@ def test_checkpointed_resources_are_put_back() -> None:
         apply_checkpointed(parse_resources("disk:10"), [volume])
     with pytest.raises(InvalidRequest, match="Unexpected checkpointed resources"):
         apply_checkpointed(parse_resources("cpus:10"), parse_resources("cpus:1").messages())
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Operation(type=Operation.RESERVE, reserve=Operation.Reserve(resources=[disk(1)])),
+        Operation(type=Operation.UNRESERVE, unreserve=Operation.Unreserve(resources=[disk(1)])),
+        Operation(type=Operation.CREATE, create=Operation.Create(volumes=[disk(1)])),
+        Operation(type=Operation.DESTROY, destroy=Operation.Destroy(volumes=[disk(1)])),
+        Operation(type=Operation.GROW_VOLUME, grow_volume=Operation.GrowVolume(volume=disk(1), addition=disk(1))),
+        Operation(type=Operation.SHRINK_VOLUME, shrink_volume=Operation.ShrinkVolume(volume=disk(2))),
+        Operation(type=Operation.CREATE_DISK, create_disk=Operation.CreateDisk(source=disk(1))),
+        Operation(type=Operation.DESTROY_DISK, destroy_disk=Operation.DestroyDisk(source=disk(1))),
+    ],
+    ids=lambda operation: Operation.Type.Name(operation.type),
+)
+def test_an_operation_belongs_to_the_provider_of_its_resources(operation: v0.Offer.Operation) -> None:
+    """Or to the agent, when they name none."""
+    assert provider_of(operation) is None
+    changed = Operation()
+    changed.CopyFrom(operation)
+    change_all(changed, lambda resource: setattr(resource.provider_id, "value", "rp-1"))
+    assert provider_of(changed) == "rp-1"
+
+
+@pytest.mark.parametrize("kind", [Operation.LAUNCH, Operation.LAUNCH_GROUP, Operation.UNKNOWN, Operation.RESERVE])
+def test_an_operation_about_nothing_belongs_to_nobody(kind: v0.Offer.Operation.Type) -> None:
+    """Nor does a launch."""
+    with pytest.raises(InvalidRequest, match="no resources"):
+        provider_of(Operation(type=kind))
