@@ -13,7 +13,7 @@ from messor.runtime.actor import Actor
 from messor.runtime.node_thread import NodeThread
 from support.fakes import FakeMaster, Recorder
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from integration.drivers.conftest import Heard, Stage, wait_for
+from integration.drivers.conftest import SECONDS, Heard, Stage, wait_for
 from integration.drivers.executor_plays import (
     TRANSPORTS,
     AgentSide,
@@ -198,7 +198,7 @@ def test_s55_a_stubborn_executor_kills_itself_after_the_grace_period(agent_side:
         wait_for(agent_side.introductions, "the registration")
         agent_side.registered()
         agent_side.shut_down()
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=SECONDS)
     finally:
         process.kill()
         process.wait()
