@@ -425,6 +425,18 @@ def test_an_orphan_whose_end_is_told_with_the_totals_counts_once(storage: Storag
     assert (storage.total(), storage.operations) == (RAW, [])
 
 
+def test_a_provider_that_grows_does_not_free_what_orphans_keep(storage: Storage) -> None:
+    """Its total includes that, the agent's does not."""
+    storage.make()
+    storage.framework.teardown()
+    storage.cluster.advance(1)
+    storage.agent.providers["rp-1"].total.append(disk(50, profile="slow"))
+    storage.agent.tell()
+    storage.cluster.advance(1)
+    assert storage.total() == "disk[RAW(org.apache.mesos.csi.test.local,,slow)]:50"
+    assert str(storage.record.of_provider("rp-1")).count("disk") == 2
+
+
 def test_an_orphan_leaves_with_its_provider_or_agent(storage: Storage) -> None:
     """Nothing of it stays in the books."""
     storage.make()
