@@ -193,10 +193,11 @@ def show_growth(costs: dict[int, float], cycles: int) -> None:
     for agents in (1_000, 5_000):
         costs[agents] = measure(agents, 1_000, 1, cycles=cycles)[1]
     sizes = sorted(costs)
+    for size in sizes:
+        show("scale", f"{size:,} agents x 1,000 frameworks", costs[size], UNIT, None)
     for few, many in itertools.pairwise(sizes):
         growth = costs[many] / costs[few] / (many / few)
-        work = f"cost against agents, {few:,} to {many:,}: {costs[few]:.1f} to {costs[many]:.1f} ms"
-        show("scale", work, growth, "times linear", 1.15)
+        show("scale", f"cost against agents, {few:,} to {many:,}", growth, "times linear", 1.15)
 
 
 if __name__ == "__main__":
