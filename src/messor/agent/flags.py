@@ -13,7 +13,7 @@ from typing import Any
 from messor.agent.tuning import NOT_ISOLATED, TuningFlags
 from messor.model.domains import check_domain
 from messor.model.durations import duration_text
-from messor.runtime.flag_types import Acls, Bytes, Domain, Duration, Json, Path
+from messor.runtime.flag_types import Acls, Bytes, Domain, Duration, Firewall, Json, Path
 from messor.runtime.flags import REQUIRED, flag
 
 LONGEST_REREGISTRATION = 15.0
@@ -114,8 +114,10 @@ class AgentFlags(TuningFlags):
         None, "The hostname to advertise. By default it is looked up from the IP address; see `--hostname_lookup`."
     )
     hostname_lookup: bool = flag(True, "Whether to look the hostname up; if not, the IP address is advertised.")
-    firewall_rules: Json | None = flag(
-        None, "Endpoints to disable, as JSON or a file of it.", unsupported="Disabling endpoints is not supported yet."
+    firewall_rules: Firewall | None = flag(
+        None,
+        "Endpoints that answer 403, as JSON or a file of it:\n"
+        '`{"disabled_endpoints": {"paths": ["/files/browse", "/metrics/snapshot"]}}`.',
     )
 
     # --- master ------------------------------------------------------------------------------------------------------

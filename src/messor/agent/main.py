@@ -104,6 +104,8 @@ def set_up(node: Node, flags: AgentFlags, log_file: str | None = None) -> Agent:
     if log_file is not None:
         node.files.attach("/slave/log", log_file, lambda who: agent.permissions.may(who, Action.ACCESS_MESOS_LOG))
     node.directory.delegate = NAME
+    if flags.firewall_rules is not None:
+        node.directory.closed = frozenset(flags.firewall_rules.disabled_endpoints.paths)
     node.directory.spawn(agent)
     node.directory.terminated.append(lambda actor: containerizer.detach() if actor is agent else None)
     node.on_signal(signal.SIGUSR1, lambda: agent.retire("Received SIGUSR1 signal; unregistering and shutting down"))

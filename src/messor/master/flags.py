@@ -14,7 +14,7 @@ from messor.model.domains import check_domain
 from messor.model.durations import duration_text, parse_duration
 from messor.model.quantities import parse_min_allocatable
 from messor.model.roles import parse_roles, parse_weights
-from messor.runtime.flag_types import Acls, Bytes, Domain, Duration, Json, Kind, Path
+from messor.runtime.flag_types import Acls, Bytes, Domain, Duration, Firewall, Json, Kind, Path
 from messor.runtime.flags import flag
 
 SHORTEST_REREGISTER_TIMEOUT = 600.0
@@ -161,8 +161,10 @@ class MasterFlags:
         None, "The hostname to advertise. By default it is looked up from the IP address; see `--hostname_lookup`."
     )
     hostname_lookup: bool = flag(True, "Whether to look the hostname up; if not, the IP address is advertised.")
-    firewall_rules: Json | None = flag(
-        None, "Endpoints to disable, as JSON or a file of it.", unsupported="Disabling endpoints is not supported yet."
+    firewall_rules: Firewall | None = flag(
+        None,
+        "Endpoints that answer 403, as JSON or a file of it:\n"
+        '`{"disabled_endpoints": {"paths": ["/files/browse", "/metrics/snapshot"]}}`.',
     )
 
     # --- cluster -----------------------------------------------------------------------------------------------------

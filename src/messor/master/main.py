@@ -59,6 +59,8 @@ def set_up(node: Node, flags: MasterFlags, log_file: str | None = None) -> Maste
     if log_file is not None:
         node.files.attach("/master/log", log_file, lambda who: master.authorization.may(who, Action.ACCESS_MESOS_LOG))
     node.directory.delegate = NAME
+    if flags.firewall_rules is not None:
+        node.directory.closed = frozenset(flags.firewall_rules.disabled_endpoints.paths)
     node.directory.spawn(master)
     if node.network.ip.startswith("127."):
         log.warning(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from messor.protos.mesos.v1.master import master_pb2 as v1_master
     from messor.protos.mesos.v1.quota import quota_pb2 as v1_quota
     from messor.protos.mesos.v1.scheduler import scheduler_pb2 as v1_scheduler
+    from messor.protos.messages import flags_pb2 as flags
     from messor.protos.messages import messages_pb2 as internal
 
 _MODULES = {
@@ -37,6 +38,7 @@ _MODULES = {
     "authorization": "mesos.authorizer.authorizer_pb2",
     "containerizer": "mesos.slave.containerizer_pb2",
     "fetcher": "mesos.fetcher.fetcher_pb2",
+    "flags": "messages.flags_pb2",
     "internal": "messages.messages_pb2",
     "registry": "master.registry_pb2",
     "v0": "mesos.mesos_pb2",
@@ -61,6 +63,7 @@ __all__ = [
     "authorization",
     "containerizer",
     "fetcher",
+    "flags",
     "internal",
     "registry",
     "v0",

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from messor.errors import MesosError, MethodNotAllowed, NotFound
+from messor.errors import MesosError, MethodNotAllowed, NotAuthorized, NotFound
 from messor.runtime.handlers import Endpoint
 from messor.runtime.http import TEXT, Request, Response, text_response
 from messor.wire.upid import Upid
@@ -37,6 +37,8 @@ class Directory:
         self.authenticate: Authenticate | None = None
         self.guards: dict[str, Callable[[Request], object]] = {}
         """By path: asked before it is served, once it is known who asks; raises NotAuthorized."""
+        self.closed: frozenset[str] = frozenset()
+        """Paths that answer 403 to everybody (``--firewall_rules``); libprocess messages are not asked."""
         self.before_methods: Callable[[Request], object] | None = None
         """Asked before a method is refused: a standby sends all askers to the leader, whatever their method."""
         self.terminated: list[Callable[[Actor], None]] = []
@@ -101,12 +103,27 @@ class Directory:
             return _longest(self.actors[self.delegate], path)
         return None
 
+    def absolute(self, path: str) -> str:
+        """Give a path its actor, whether it names it or leaves it to the delegate."""
+        path = re.sub("/{2,}", "/", f"/{path}").rstrip("/")
+        if self.delegate is None or self.find(path[1:].partition("/")[0]) is not None:
+            return path or "/"
+        return f"/{self.delegate}{path}"
+
+    def _refuse_closed(self, path: str) -> None:
+        """Raise NotAuthorized for an endpoint that is closed: exactly this one, none below it (W11)."""
+        path = self.absolute(path)
+        if path in map(self.absolute, self.closed):
+            raise NotAuthorized(f"Endpoint '{path}' is disabled")
+
     def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         """Answer at once, or give a coroutine that will; neither raises.
 
         Most calls (ACKNOWLEDGE, ACCEPT) are answered at once: then no task is needed.
         """
         try:
+            if self.closed:
+                self._refuse_closed(request.path)
             found = self.route(request.path)
             if found is None:
                 return text_response(404)

@@ -90,6 +90,12 @@ def _read_domain(text: str) -> v0.DomainInfo:
     return message_from(read_json(text), v0.DomainInfo)
 
 
+def _read_firewall(text: str) -> Any:
+    from messor.protos import flags
+
+    return message_from(read_json(text), flags.Firewall)
+
+
 BOOL = Kind("bool", _read_bool, lambda value: "true" if value else "false")
 INT = Kind("int", _read_int, str)
 FLOAT = Kind("float", _read_float, lambda value: f"{value:g}")
@@ -100,6 +106,7 @@ BYTES = Kind("bytes", parse_size, size_text)
 JSON = Kind("json", read_json, _write_json)
 ACLS = Kind("acls", _read_acls, lambda value: to_json(value).decode())
 DOMAIN = Kind("domain", _read_domain, lambda value: to_json(value).decode())
+FIREWALL = Kind("firewall", _read_firewall, lambda value: to_json(value).decode())
 
 Duration = Annotated[float, DURATION]
 """Float seconds, written ``15secs``."""
@@ -113,6 +120,8 @@ Acls = Annotated[Any, ACLS]
 """An ACLs message, given as JSON is: who may do what."""
 Domain = Annotated[v0.DomainInfo, DOMAIN]
 """A DomainInfo, given as JSON is: region and zone."""
+Firewall = Annotated[Any, FIREWALL]
+"""A Firewall message, given as JSON is: which endpoints are closed."""
 
 _BY_TYPE: dict[object, Kind] = {bool: BOOL, int: INT, float: FLOAT, str: TEXT}
 

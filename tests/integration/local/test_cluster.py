@@ -20,7 +20,7 @@ from mesos.native import MesosSchedulerDriver
 from messor import LocalCluster
 from messor.cli.execute import main as execute
 from messor.errors import ConfigurationError
-from messor.local.probe import free_port, get_json
+from messor.local.probe import free_port, get, get_json
 
 RESOURCES = "cpus:4;mem:2048;disk:1000;ports:[31000-31099]"
 
@@ -213,6 +213,23 @@ def test_flags_may_be_booleans_and_a_wrong_one_is_named() -> None:
         assert get_json("127.0.0.1", cluster.agents[0].port, "/flags")["flags"]["switch_user"] == "false"
     with pytest.raises(ConfigurationError, match="switch_user"):
         LocalCluster(agents=1, agent_flags={"switch_user": "maybe"}).start()
+
+
+def test_w11_closed_endpoints_answer_403() -> None:
+    """With and without their actor's name, whoever asks; others, and what lies below, stay open."""
+    rules = '{"disabled_endpoints": {"paths": ["/state", "/metrics/snapshot"]}}'
+    with LocalCluster(
+        agents=1, master_flags={"firewall_rules": rules}, agent_flags={"firewall_rules": rules}
+    ) as cluster:
+        for part, name in ((cluster.master_process, "master"), (cluster.agents[0], "slave(1)")):
+            for path in ("/state", f"/{name}/state", "//state/"):
+                assert get(part.host, part.port, path) == (403, f"Endpoint '/{name}/state' is disabled".encode())
+            assert get(part.host, part.port, "/metrics/snapshot")[0] == 403
+            for path in ("/health", "/flags", "/nothing"):
+                assert get(part.host, part.port, path)[0] == (404 if path == "/nothing" else 200)
+        assert get_json("127.0.0.1", cluster.agents[0].port, "/flags")["flags"]["firewall_rules"] == rules.replace(
+            " ", ""
+        )
 
 
 def test_a_negative_number_of_agents_is_refused() -> None:

@@ -158,7 +158,6 @@ def test_a_bad_value_is_refused_with_a_sentence(argument: str, sentence: str) ->
     "argument",
     [
         "--modules_dir=/etc/modules",
-        "--firewall_rules={}",
         "--rate_limits={}",
         "--memory_profiling",
     ],

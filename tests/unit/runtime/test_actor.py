@@ -233,6 +233,19 @@ def test_every_handled_message_is_followed_by_the_check() -> None:
     asyncio.run(test())
 
 
+def test_paths_are_made_absolute_by_naming_the_delegate() -> None:
+    """So a closed endpoint is closed under both of its paths."""
+    directory = Directory(Host())  # type: ignore[arg-type]
+    assert directory.absolute("state") == "/state"
+    directory.delegate = "master"
+    directory.actors["master"] = directory.actors["slave(1)"] = Sample()
+    paths = ("/", "", "/state", "//state/", "/master/state", "/slave%281%29/state", "/nobody/state")
+    assert [directory.absolute(path) for path in paths] == [
+        "/master", "/master", "/master/state", "/master/state", "/master/state", "/slave%281%29/state",
+        "/master/nobody/state",
+    ]  # fmt: skip
+
+
 def test_the_directory_numbers_finds_and_forgets_actors() -> None:
     """Ids may come percent-encoded; terminating tells those who asked."""
 
