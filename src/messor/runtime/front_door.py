@@ -251,17 +251,24 @@ class Connection(ReplyLine):
         deliver, receiver, sender, name, length = actor.deliver, head.receiver, head.sender, head.name, len(raw)
         assert sender is not None
         begin = position
-        count = 0
-        while data.startswith(raw, begin) and actors.get(receiver) is actor:
-            start = begin + length
-            line = data.find(b"\r\n", start, start + 12)
-            size = _CHUNK_SIZES.get(data[start:line]) if line > 0 else None
-            if not size:
+        count = size = 0
+        alike = raw  # head and chunk size of the last message: the next one is mostly as long
+        while actors.get(receiver) is actor:
+            if size and data.startswith(alike, begin):
+                start = begin + len(alike)
+            elif data.startswith(raw, begin):
+                line = data.find(b"\r\n", begin + length, begin + length + 12)
+                size = _CHUNK_SIZES.get(data[begin + length : line], 0) if line > 0 else 0
+                if not size:
+                    break
+                start = line + 2
+                alike = data[begin:start]
+            else:
                 break
-            stop = line + 2 + size
-            if data[stop : stop + 7] != b"\r\n0\r\n\r\n":
+            stop = start + size
+            if not data.startswith(b"\r\n0\r\n\r\n", stop):
                 break
-            deliver(sender, name, data[line + 2 : stop])
+            deliver(sender, name, data[start:stop])
             begin = stop + 7
             count += 1
         if count:
